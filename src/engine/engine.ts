@@ -1,0 +1,528 @@
+/**
+ * @file The one loop that backtest, paper and live trading share.
+ *
+ *   feed ──event──▶ portfolio, gate, policies ──intents──▶ gate ──orders──▶ journal ──▶ venue
+ *     ▲                                                                                  │
+ *     └──────────────────── order events, account events ◀───────────────────────────────┘
+ *
+ * What differs between the three is only who stands behind the two ports:
+ *
+ *            feed (calls step…)        venue (VenuePort)
+ *   backtest a tape                    the replayed exchange
+ *   paper    the market                the replayed exchange
+ *   live     the market                the market
+ *
+ * Synchronous and single-threaded: an event is dealt with completely before the next is looked at. An event is
+ * handed in by one of four methods, so that market rows need no object of their own: `stepRow`, `stepOrder`,
+ * `stepAccount`, `stepClock`. Time never runs backwards; an event with an earlier time than the last is taken at the
+ * last one's.
+ */
+
+import { Random } from '../core/random.ts'
+import type { Journal } from '../journal/journal.ts'
+import type { Universe } from '../market/instrument.ts'
+import { MarketState } from '../market/marketState.ts'
+import type { AccountEvent, Intent, Order, OrderEvent } from '../market/order.ts'
+import { Flag, type TapeBatch } from '../market/tape.ts'
+import type { OpenOrder, Policy, PolicyContext } from '../policies/policy.ts'
+import { Ledger } from '../portfolio/portfolio.ts'
+import type { Gate, GateAct, Scope } from '../risk/gate.ts'
+
+/** Port: where acts go. It answers later, and only through `stepOrder` and `stepAccount`. */
+export interface VenuePort {
+  submit(order: Order): void
+  cancel(orderId: number, instrument: number, nowUs: number): void
+  amend(orderId: number, instrument: number, tick: number, lots: number, nowUs: number): void
+}
+
+/** Watches what the engine does, for reports and tests; it cannot act. All optional. */
+export interface Observer {
+  onOrder?(order: Order): void
+  onRefusal?(intent: Intent, policy: number, limit: string, timeUs: number): void
+  /** After the ledger was updated. `referenceTick` is the mid at that moment, `order` what it answers. */
+  onOrderEvent?(event: OrderEvent, order: Order | undefined, referenceTick: number): void
+  onAccountEvent?(event: AccountEvent): void
+  onGateAct?(act: GateAct): void
+  /** At most once per `sampleUs` of engine time, after the event. */
+  onSample?(timeUs: number): void
+  readonly sampleUs?: number
+}
+
+export interface EngineOptions {
+  readonly universe: Universe
+  readonly policies: readonly Policy[]
+  /** Built by the caller from the engine's own markets and ledger: `(parts) => new RiskGate(…)`. */
+  readonly gate: (parts: EngineParts) => Gate
+  readonly journal: Journal
+  readonly venue: VenuePort
+  /** Opening balances in whole units by currency. */
+  readonly cash: Readonly<Record<string, number>>
+  readonly seed: number
+  readonly observer?: Observer
+}
+
+/** What a gate may watch. */
+export interface EngineParts {
+  readonly universe: Universe
+  readonly markets: readonly MarketState[]
+  readonly ledger: Ledger
+  /** Every open order of every policy. */
+  openOrders(): Iterable<OpenOrder>
+}
+
+/** An open order as the engine keeps it. */
+interface Working extends OpenOrder {
+  readonly order: Order
+  tick: number
+  lots: number
+  leavesLots: number
+  state: 'sent' | 'open' | 'cancelling' | 'amending'
+}
+
+/** How many fill numbers per venue are remembered to recognise one delivered twice. */
+const FILLS_REMEMBERED = 8192
+
+export class Engine implements EngineParts {
+  readonly universe: Universe
+  readonly markets: readonly MarketState[]
+  readonly ledger: Ledger
+  readonly gate: Gate
+  readonly clock = { nowUs: Number.NEGATIVE_INFINITY }
+  readonly #policies: readonly Policy[]
+  readonly #journal: Journal
+  readonly #venue: VenuePort
+  readonly #observer: Observer | undefined
+  readonly #contexts: Context[]
+  /** Policies to call per instrument. */
+  readonly #listeners: Policy[][]
+  readonly #working = new Map<number, Working>()
+  readonly #timers = new TimerQueue()
+  readonly #seenFills = new Map<string, number[]>()
+  readonly #sampleUs: number
+  #nextSampleUs = Number.NEGATIVE_INFINITY
+  #lastOrderId = 0
+  #started = false
+
+  constructor(options: EngineOptions) {
+    this.universe = options.universe
+    this.markets = options.universe.instruments.map((instrument) => new MarketState(instrument))
+    this.ledger = new Ledger(options.universe, this.markets, options.cash)
+    this.#policies = options.policies
+    this.#journal = options.journal
+    this.#venue = options.venue
+    this.#observer = options.observer
+    this.#sampleUs = options.observer?.sampleUs ?? Number.POSITIVE_INFINITY
+    this.gate = options.gate(this)
+    const random = new Random(options.seed)
+    this.#contexts = options.policies.map(
+      (policy, index) => new Context(this, index, random.fork(`policy/${index}/${policy.name}`)),
+    )
+    this.#listeners = options.universe.instruments.map(() => [])
+  }
+
+  /** Lets the policies subscribe. Called by the first event, or earlier by a caller that wants errors early. */
+  start(): void {
+    if (this.#started) return
+    this.#started = true
+    for (const [index, policy] of this.#policies.entries()) {
+      for (const instrument of policy.start(this.#contexts[index]!)) this.#listeners[instrument]!.push(policy)
+    }
+  }
+
+  /** Open orders of every policy, oldest first. */
+  openOrders(): Iterable<OpenOrder> {
+    return this.#working.values()
+  }
+
+  order(id: number): OpenOrder | undefined {
+    return this.#working.get(id)
+  }
+
+  get lastOrderId(): number {
+    return this.#lastOrderId
+  }
+
+  /** Earliest time at which `stepClock` has something to do; infinite when nothing is scheduled. */
+  get nextClockUs(): number {
+    const timer = this.#timers.nextUs
+    const gate = this.gate.nextClockUs
+    return timer < gate ? timer : gate
+  }
+
+  /** One tape row, `timeUs` being its time in order of receipt. Decisions happen only at the end of its message. */
+  stepRow(batch: TapeBatch, row: number, instrument: number, timeUs: number): void {
+    if (!this.#started) this.start()
+    if (timeUs > this.clock.nowUs) this.clock.nowUs = timeUs
+    const nowUs = this.clock.nowUs
+    this.#journal.row(batch, row, instrument, nowUs)
+    const market = this.markets[instrument]!
+    if ((batch.flags[row]! & Flag.END) === 0) {
+      market.apply(batch, row, nowUs)
+      return
+    }
+    market.apply(batch, row, nowUs)
+    this.gate.onMarket(instrument, nowUs)
+    this.#carryOut()
+    const listeners = this.#listeners[instrument]!
+    for (let i = 0; i < listeners.length; i++) listeners[i]!.onMarket(instrument)
+    this.#sample(nowUs)
+  }
+
+  /** The clock reached `timeUs`: runs due timers and lets the gate judge staleness. */
+  stepClock(timeUs: number): void {
+    if (!this.#started) this.start()
+    if (timeUs > this.clock.nowUs) this.clock.nowUs = timeUs
+    const nowUs = this.clock.nowUs
+    this.#journal.clock(nowUs)
+    this.gate.onClock(nowUs)
+    this.#carryOut()
+    for (let timer = this.#timers.take(nowUs); timer; timer = this.#timers.take(nowUs)) {
+      this.#policies[timer.policy]!.onTimer?.(timer.name)
+    }
+    this.#sample(nowUs)
+  }
+
+  /** A venue's answer about one of our orders. A fill already booked is ignored. */
+  stepOrder(event: OrderEvent): void {
+    if (!this.#started) this.start()
+    if (event.timeUs > this.clock.nowUs) this.clock.nowUs = event.timeUs
+    this.#journal.orderEvent(event)
+    const working = this.#working.get(event.orderId)
+    const market = this.markets[event.instrument]!
+    const referenceTick = market.referenceTick
+    if (event.kind === 'filled') {
+      if (this.#alreadySeen(event)) return
+      this.ledger.applyFill(event, referenceTick)
+    }
+    if (working) this.#updateWorking(working, event)
+    this.gate.onOrderEvent(event)
+    this.#observer?.onOrderEvent?.(event, working?.order, referenceTick)
+    this.#carryOut()
+    const policy = working && working.policy >= 0 ? this.#policies[working.policy] : undefined
+    policy?.onOrder?.(event)
+    this.#sample(this.clock.nowUs)
+  }
+
+  /** Something that happened to the account: funding, liquidation, settlement, venue up or down. */
+  stepAccount(event: AccountEvent): void {
+    if (!this.#started) this.start()
+    if (event.timeUs > this.clock.nowUs) this.clock.nowUs = event.timeUs
+    this.#journal.accountEvent(event)
+    this.ledger.applyAccount(event)
+    this.gate.onAccountEvent(event)
+    this.#observer?.onAccountEvent?.(event)
+    this.#carryOut()
+    for (const policy of this.#policies) policy.onAccount?.(event)
+    this.#sample(this.clock.nowUs)
+  }
+
+  /** @internal Used by the policies' contexts. */
+  submit(intent: Intent, policy: number): { id: number; refusal: string } {
+    const nowUs = this.clock.nowUs
+    const refusal = this.gate.judge(intent, policy, nowUs)
+    if (refusal !== '') {
+      this.#journal.refusal(intent, policy, refusal, nowUs)
+      this.#observer?.onRefusal?.(intent, policy, refusal, nowUs)
+      return { id: 0, refusal }
+    }
+    const immediate = intent.type === 'market'
+    const order: Order = {
+      ...intent,
+      id: ++this.#lastOrderId,
+      timeInForce: intent.timeInForce ?? (immediate ? 'IOC' : 'GTC'),
+      policy,
+      sentUs: nowUs,
+      decisionTick: this.markets[intent.instrument]!.referenceTick,
+    }
+    this.#working.set(order.id, {
+      order,
+      id: order.id,
+      policy,
+      instrument: order.instrument,
+      side: order.side,
+      tick: order.tick,
+      lots: order.lots,
+      leavesLots: order.lots,
+      reduceOnly: order.reduceOnly ?? false,
+      state: 'sent',
+      sentUs: nowUs,
+    })
+    // Written down before it is sent: a crash leaves evidence, not a mystery.
+    this.#journal.order(order)
+    this.#journal.commit()
+    this.gate.onSent('order', order.instrument, nowUs)
+    this.#observer?.onOrder?.(order)
+    this.#venue.submit(order)
+    return { id: order.id, refusal: '' }
+  }
+
+  /** @internal */
+  cancel(id: number, policy: number): void {
+    const working = this.#working.get(id)
+    if (!working || working.state === 'cancelling') return
+    const nowUs = this.clock.nowUs
+    working.state = 'cancelling'
+    this.#journal.cancel(id, policy, nowUs)
+    this.#journal.commit()
+    this.gate.onSent('cancel', working.instrument, nowUs)
+    this.#venue.cancel(id, working.instrument, nowUs)
+  }
+
+  /** @internal */
+  amend(id: number, tick: number, lots: number, policy: number): string {
+    const working = this.#working.get(id)
+    if (!working || working.state === 'cancelling' || working.state === 'amending') return 'order-busy'
+    const nowUs = this.clock.nowUs
+    const refusal = this.gate.judgeAmend(working.order, tick, lots, nowUs)
+    if (refusal !== '') {
+      this.#journal.refusal({ ...working.order, tick, lots }, policy, refusal, nowUs)
+      this.#observer?.onRefusal?.({ ...working.order, tick, lots }, policy, refusal, nowUs)
+      return refusal
+    }
+    working.state = 'amending'
+    this.#journal.amend(id, tick, lots, policy, nowUs)
+    this.#journal.commit()
+    this.gate.onSent('amend', working.instrument, nowUs)
+    this.#venue.amend(id, working.instrument, tick, lots, nowUs)
+    return ''
+  }
+
+  /** @internal */
+  schedule(atUs: number, name: string, policy: number): void {
+    this.#timers.add(atUs, name, policy)
+  }
+
+  /**
+   * Takes over an order the journal knew and the venue still holds, after a restart. Nothing is sent.
+   */
+  adopt(order: Order, leavesLots: number): void {
+    this.#lastOrderId = Math.max(this.#lastOrderId, order.id)
+    this.#working.set(order.id, {
+      order,
+      id: order.id,
+      policy: order.policy,
+      instrument: order.instrument,
+      side: order.side,
+      tick: order.tick,
+      lots: order.lots,
+      leavesLots,
+      reduceOnly: order.reduceOnly ?? false,
+      state: 'open',
+      sentUs: order.sentUs,
+    })
+  }
+
+  #updateWorking(working: Working, event: OrderEvent): void {
+    switch (event.kind) {
+      case 'accepted':
+      case 'triggered':
+        if (working.state === 'sent') working.state = 'open'
+        break
+      case 'amended':
+        working.tick = event.tick
+        working.lots = event.lots
+        working.leavesLots = event.leavesLots
+        if (working.state === 'amending') working.state = 'open'
+        break
+      case 'amend-rejected':
+        if (working.state === 'amending') working.state = 'open'
+        break
+      case 'cancel-rejected':
+        if (event.reason === 'unknown-order') this.#working.delete(working.id)
+        else if (working.state === 'cancelling') working.state = 'open'
+        break
+      case 'filled':
+        working.leavesLots = event.leavesLots
+        if (event.leavesLots <= 0) this.#working.delete(working.id)
+        else if (working.state === 'sent') working.state = 'open'
+        break
+      default:
+        working.leavesLots = 0
+        this.#working.delete(working.id)
+    }
+  }
+
+  #alreadySeen(event: OrderEvent): boolean {
+    if (event.fillId === 0) return false
+    const venue = this.universe.at(event.instrument).venue
+    let seen = this.#seenFills.get(venue)
+    if (!seen) this.#seenFills.set(venue, (seen = new Array<number>(FILLS_REMEMBERED).fill(0)))
+    const slot = event.fillId % FILLS_REMEMBERED
+    if (seen[slot] === event.fillId) return true
+    seen[slot] = event.fillId
+    return false
+  }
+
+  /** Carries out what the gate demands, each act once, in the order demanded. */
+  #carryOut(): void {
+    const acts = this.gate.takeActs()
+    if (!acts) return
+    for (const act of acts) {
+      this.#journal.gateAct(act)
+      this.#observer?.onGateAct?.(act)
+      if (act.act === 'pause') continue
+      for (const working of [...this.#working.values()]) {
+        if (inScope(act.scope, working.instrument, working.policy, this.universe)) this.cancel(working.id, -1)
+      }
+      if (act.act === 'flatten') this.#flatten(act)
+    }
+  }
+
+  #flatten(act: GateAct): void {
+    for (let instrument = 0; instrument < this.universe.size; instrument++) {
+      const lots = this.ledger.lots(instrument)
+      // A policy's own share of a position is not kept apart: a policy-wide flatten closes what its instruments hold.
+      const covered =
+        act.scope.of === 'policy'
+          ? this.#listeners[instrument]!.includes(this.#policies[act.scope.policy]!)
+          : inScope(act.scope, instrument, -1, this.universe)
+      if (lots === 0 || !covered) continue
+      this.submit(
+        {
+          instrument,
+          side: lots > 0 ? -1 : 1,
+          lots: Math.abs(lots),
+          type: 'market',
+          tick: 0,
+          reduceOnly: true,
+          tag: act.breaker,
+        },
+        -1,
+      )
+    }
+  }
+
+  #sample(nowUs: number): void {
+    if (nowUs < this.#nextSampleUs) return
+    this.#nextSampleUs = (Math.floor(nowUs / this.#sampleUs) + 1) * this.#sampleUs
+    if (this.#sampleUs < Number.POSITIVE_INFINITY) this.#observer!.onSample?.(nowUs)
+    else this.#nextSampleUs = Number.POSITIVE_INFINITY
+  }
+}
+
+function inScope(scope: Scope, instrument: number, policy: number, universe: Universe): boolean {
+  switch (scope.of) {
+    case 'account':
+      return true
+    case 'venue':
+      return universe.at(instrument).venue === scope.venue
+    case 'policy':
+      return policy === scope.policy
+    case 'position':
+      return instrument === scope.instrument
+  }
+}
+
+/** What one policy may do: its own orders, its own chance, everyone's market. */
+class Context implements PolicyContext {
+  readonly clock: { readonly nowUs: number }
+  readonly universe: Universe
+  readonly portfolio: Ledger
+  readonly random: Random
+  lastRefusal = ''
+  readonly #engine: Engine
+  readonly #policy: number
+
+  constructor(engine: Engine, policy: number, random: Random) {
+    this.clock = engine.clock
+    this.universe = engine.universe
+    this.portfolio = engine.ledger
+    this.random = random
+    this.#engine = engine
+    this.#policy = policy
+  }
+
+  market(instrument: number): MarketState {
+    return this.#engine.markets[instrument]!
+  }
+
+  orders(): readonly OpenOrder[] {
+    const own: OpenOrder[] = []
+    for (const order of this.#engine.openOrders()) if (order.policy === this.#policy) own.push(order)
+    return own
+  }
+
+  order(id: number): OpenOrder | undefined {
+    const order = this.#engine.order(id)
+    return order?.policy === this.#policy ? order : undefined
+  }
+
+  submit(intent: Intent): number {
+    const { id, refusal } = this.#engine.submit(intent, this.#policy)
+    this.lastRefusal = refusal
+    return id
+  }
+
+  cancel(id: number): void {
+    if (this.order(id)) this.#engine.cancel(id, this.#policy)
+  }
+
+  amend(id: number, tick: number, lots: number): void {
+    if (this.order(id)) this.lastRefusal = this.#engine.amend(id, tick, lots, this.#policy)
+  }
+
+  cancelAll(instrument?: number): void {
+    for (const order of this.orders()) {
+      if (instrument === undefined || order.instrument === instrument) this.#engine.cancel(order.id, this.#policy)
+    }
+  }
+
+  schedule(atUs: number, name: string): void {
+    this.#engine.schedule(atUs, name, this.#policy)
+  }
+}
+
+interface Timer {
+  readonly atUs: number
+  readonly sequence: number
+  readonly name: string
+  readonly policy: number
+}
+
+/** Timers by time, then by order of asking: a binary heap. */
+class TimerQueue {
+  readonly #heap: Timer[] = []
+  #sequence = 0
+
+  get nextUs(): number {
+    return this.#heap.length > 0 ? this.#heap[0]!.atUs : Number.POSITIVE_INFINITY
+  }
+
+  add(atUs: number, name: string, policy: number): void {
+    const heap = this.#heap
+    const timer = { atUs, sequence: this.#sequence++, name, policy }
+    let at = heap.push(timer) - 1
+    while (at > 0) {
+      const parent = (at - 1) >> 1
+      if (!earlier(timer, heap[parent]!)) break
+      heap[at] = heap[parent]!
+      at = parent
+    }
+    heap[at] = timer
+  }
+
+  /** Removes and returns the first timer due at `nowUs`. */
+  take(nowUs: number): Timer | undefined {
+    const heap = this.#heap
+    const first = heap[0]
+    if (!first || first.atUs > nowUs) return undefined
+    const last = heap.pop()!
+    if (heap.length > 0) {
+      let at = 0
+      for (;;) {
+        let child = 2 * at + 1
+        if (child >= heap.length) break
+        if (child + 1 < heap.length && earlier(heap[child + 1]!, heap[child]!)) child++
+        if (!earlier(heap[child]!, last)) break
+        heap[at] = heap[child]!
+        at = child
+      }
+      heap[at] = last
+    }
+    return first
+  }
+}
+
+function earlier(a: Timer, b: Timer): boolean {
+  return a.atUs < b.atUs || (a.atUs === b.atUs && a.sequence < b.sequence)
+}

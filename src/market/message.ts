@@ -1,0 +1,123 @@
+/**
+ * @file How parsers hand over what a venue said: messages of rows with prices and sizes as numbers.
+ *
+ * The same parsing code serves importers, whose sink writes to the catalog, and live feeds, whose sink
+ * ({@link TapeSink}) fills tape batches. A message is begun, filled and ended, or abandoned as a whole: a frame that
+ * turns out to be damaged in its middle leaves nothing behind.
+ */
+
+import { GimbalError } from '../core/errors.ts'
+import type { Universe } from './instrument.ts'
+import { Flag, Kind, TapeBatch } from './tape.ts'
+
+/** The streams of a catalog: rows of one message always belong to one stream. */
+export const STREAMS = [
+  'book',
+  'trade',
+  'quote',
+  'bar',
+  'mark',
+  'funding',
+  'interest',
+  'liquidation',
+  'option',
+  'pool',
+  'lending',
+  'block',
+  'gas',
+  'pending',
+  'order',
+  'scalar',
+] as const
+export type Stream = (typeof STREAMS)[number]
+
+/** Takes messages of one instrument each. */
+export interface MessageSink {
+  /** @param instrument Index the sink gave, or the index in the run's universe. */
+  begin(stream: Stream, instrument: number, timeUs: number, venueTimeUs: number): void
+  /**
+   * One row. `price` and `size` are in the instrument's own units (quote per base; contracts); 0 where the kind has none.
+   *
+   * @param flags `Flag.RESET`, `SNAPSHOT`, `SUSPECT` as they apply; `END` is set by `end`.
+   */
+  row(kind: number, side: number, price: number, size: number, value: number, flags?: number): void
+  /** Completes the message; a message without rows leaves nothing. */
+  end(): void
+  /** Forgets the message begun. */
+  abandon(): void
+}
+
+/** Kinds whose `price` and `size` are plain numbers kept as they are, because they are not on the instrument's grids. */
+export function offGrid(kind: number): boolean {
+  return (
+    kind === Kind.FUNDING ||
+    kind === Kind.FUNDING_FORECAST ||
+    kind === Kind.POOL_SWAP ||
+    kind === Kind.POOL_STATE ||
+    kind === Kind.PENDING_TRANSACTION ||
+    kind === Kind.SCALAR ||
+    kind === Kind.GAP ||
+    kind === Kind.OUTAGE
+  )
+}
+
+/**
+ * Turns messages into tape rows: prices into ticks, sizes into lots.
+ *
+ * @throws {GimbalError} `off-grid` when a price or a size is not a multiple of its step; the message is abandoned.
+ */
+export class TapeSink implements MessageSink {
+  readonly #universe: Universe
+  /** Rows so far; whoever drains it sets `count` to 0. Grows when full, so a message is never split. */
+  batch: TapeBatch
+  #start = 0
+  #instrument = 0
+  #timeUs = 0
+  #venueTimeUs = 0
+
+  constructor(universe: Universe, capacity = 4096) {
+    this.#universe = universe
+    this.batch = new TapeBatch(capacity)
+  }
+
+  begin(_stream: Stream, instrument: number, timeUs: number, venueTimeUs: number): void {
+    this.#start = this.batch.count
+    this.#instrument = instrument
+    this.#timeUs = timeUs
+    this.#venueTimeUs = venueTimeUs
+  }
+
+  row(kind: number, side: number, price: number, size: number, value: number, flags = 0): void {
+    let tick = price
+    let lots = size
+    if (!offGrid(kind)) {
+      const instrument = this.#universe.at(this.#instrument)
+      tick = price === 0 ? 0 : instrument.ticks.index(price)
+      lots = size === 0 ? 0 : instrument.lots.index(size)
+      if (Number.isNaN(tick) || Number.isNaN(lots) || Math.abs(tick) > 0x7ffffffe) {
+        this.abandon()
+        throw new GimbalError('off-grid', `Price or size between two steps of ${instrument.id}`, {
+          price,
+          tickSize: instrument.ticks.text,
+          size,
+          lotSize: instrument.lots.text,
+        })
+      }
+    }
+    if (this.batch.count === this.batch.capacity) {
+      const larger = new TapeBatch(this.batch.capacity * 2)
+      larger.pushRows(this.batch, 0, this.batch.count)
+      this.batch = larger
+    }
+    this.batch.push(this.#timeUs, this.#venueTimeUs, kind, this.#instrument, side, tick, lots, value, flags)
+  }
+
+  end(): void {
+    if (this.batch.count > this.#start) this.batch.flags[this.batch.count - 1]! |= Flag.END
+    this.#start = this.batch.count
+  }
+
+  abandon(): void {
+    this.batch.count = this.#start
+  }
+}

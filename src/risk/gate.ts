@@ -1,0 +1,76 @@
+/**
+ * @file The gate: nothing reaches a venue or a chain except through it.
+ *
+ * The engine asks `judge` before every order and amendment, tells it everything that happens, and after each event
+ * carries out the acts it demands. A policy cannot see, import or loosen it: `policies` lies on a lower floor.
+ */
+
+import type { AccountEvent, Intent, Order, OrderEvent } from '../market/order.ts'
+
+/**
+ * What a tripped breaker does, mildest first: `pause` refuses new orders that add risk and keeps what rests; `cancel`
+ * also cancels resting orders; `reduce-only` cancels and lets only reducing orders through; `flatten` also closes
+ * positions at market; `halt` cancels everything, refuses everything and leaves positions to a person.
+ */
+export type GateActKind = 'pause' | 'cancel' | 'reduce-only' | 'flatten' | 'halt'
+
+/** What a limit or breaker covers. Kept apart, so that a small position cannot close a whole book. */
+export type Scope =
+  | { readonly of: 'account' }
+  | { readonly of: 'venue'; readonly venue: string }
+  | { readonly of: 'policy'; readonly policy: number }
+  | { readonly of: 'position'; readonly instrument: number }
+
+/** A demand of the gate, for the engine to carry out at once and the journal to keep. */
+export interface GateAct {
+  readonly act: GateActKind
+  /** Name of the breaker: `drawdown-from-peak`. */
+  readonly breaker: string
+  readonly scope: Scope
+  readonly timeUs: number
+  /** What was measured and what was allowed, in the breaker's own unit. */
+  readonly measured: number
+  readonly allowed: number
+  readonly unit: string
+  /** Events from the first breach to this act: 1 when a single one was enough. */
+  readonly confirmations: number
+}
+
+/** What the engine needs of a gate. */
+export interface Gate {
+  /** End of a market message about an instrument. Called for every message: must not allocate. */
+  onMarket(instrument: number, nowUs: number): void
+  onOrderEvent(event: OrderEvent): void
+  onAccountEvent(event: AccountEvent): void
+  /** Time passed without an event: staleness and end-of-day are judged here. */
+  onClock(nowUs: number): void
+  /** Lets an intent through (''), or names the limit it would break. `policy` is -1 for the gate's own orders. */
+  judge(intent: Intent, policy: number, nowUs: number): string
+  /** As `judge`, for a new price and total size of an open order. */
+  judgeAmend(order: Order, tick: number, lots: number, nowUs: number): string
+  /** An order, amendment or cancellation left: counts towards the message rate. */
+  onSent(kind: 'order' | 'cancel' | 'amend', instrument: number, nowUs: number): void
+  /** Acts demanded since last asked, oldest first; undefined when there are none, which is nearly always. */
+  takeActs(): readonly GateAct[] | undefined
+  /** Earliest time at which `onClock` would have something to judge; infinite for never. */
+  readonly nextClockUs: number
+}
+
+/** A gate that lets everything through: for tests of other things and nothing else. */
+export class OpenGate implements Gate {
+  readonly nextClockUs = Number.POSITIVE_INFINITY
+  onMarket(): void {}
+  onOrderEvent(): void {}
+  onAccountEvent(): void {}
+  onClock(): void {}
+  judge(): string {
+    return ''
+  }
+  judgeAmend(): string {
+    return ''
+  }
+  onSent(): void {}
+  takeActs(): undefined {
+    return undefined
+  }
+}
