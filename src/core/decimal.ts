@@ -122,7 +122,8 @@ export class StepFinder {
   add(value: number): boolean {
     let scaled = value * this.#scale
     let whole = Math.round(scaled)
-    while (Math.abs(scaled - whole) > 1e-6 + Math.abs(scaled) * 4e-16) {
+    // Relative, unlike Grid.index: with no step known yet, 1e-8 must not pass for a zero of a coarser grid.
+    while (Math.abs(scaled - whole) > Math.abs(scaled) * 1e-15) {
       if (this.#decimals === 12) return false
       this.#decimals++
       this.#scale *= 10

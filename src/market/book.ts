@@ -179,9 +179,12 @@ export class Ladder {
     }
     // A better price outside the window draws the window with it; a worse one waits outside.
     if (size > 0 && key >= this.#low + WINDOW && key > this.bestKey) this.#recentre(key)
-    const offset = key - this.#low
-    if (offset < 0 || offset >= WINDOW) return this.#setOutside(key, size)
+    return this.#store(key, size)
+  }
 
+  #store(key: number, size: number): number {
+    const offset = key - this.#low
+    if (offset < 0 || offset >= WINDOW) return this.#storeOutside(key, size)
     const slot = key & MASK
     const before = this.#sizes[slot]!
     this.#sizes[slot] = size
@@ -248,7 +251,7 @@ export class Ladder {
     } else if (this.bestKey < this.#low + (WINDOW >> 3)) this.#recentre(this.bestKey)
   }
 
-  #setOutside(key: number, size: number): number {
+  #storeOutside(key: number, size: number): number {
     const before = this.#outside.get(key) ?? 0
     if (size > 0) {
       this.#outside.set(key, size)
@@ -270,6 +273,6 @@ export class Ladder {
     }
     this.clear()
     this.#low = key - (WINDOW >> 1)
-    for (const [each, size] of levels) this.set(each, size)
+    for (const [each, size] of levels) this.#store(each, size)
   }
 }

@@ -215,6 +215,18 @@ export class Instrument {
     const exact = this.inverse
       ? -(lots * this.#scale) / (tick * this.#divisor)
       : (lots * tick * this.#scale) / this.#divisor
+    return this.#whole(exact, lots)
+  }
+
+  /** Whole atoms, half away from zero. @throws {GimbalError} `argument-invalid` beyond 2^53, where integers stop being exact. */
+  #whole(exact: number, lots: number): number {
+    if (exact > Number.MAX_SAFE_INTEGER || exact < -Number.MAX_SAFE_INTEGER) {
+      throw new GimbalError('argument-invalid', `A trade too large to be counted exactly in ${this.settle}`, {
+        instrument: this.id,
+        lots,
+        atoms: exact,
+      })
+    }
     return exact < 0 ? -Math.round(-exact) : Math.round(exact)
   }
 
@@ -225,7 +237,7 @@ export class Instrument {
     const exact = this.inverse
       ? -(lots * this.#scale) / (tick * this.#divisor)
       : (lots * tick * this.#scale) / this.#divisor
-    return exact < 0 ? -Math.round(-exact) : Math.round(exact)
+    return this.#whole(exact, lots)
   }
 
   /** Notional of `lots` at price `tick`: atoms of the settlement currency, never negative. */
