@@ -9,7 +9,12 @@
 
 import { GimbalError } from './errors.ts'
 
-/** An exact positive decimal, mantissa × 10^exponent. */
+/** Nearest integer, halves away from zero, so that the two sides of a trade round alike (`Math.round` sends −0.5 to 0). */
+export function roundHalfAway(value: number): number {
+  return value < 0 ? -Math.round(-value) : Math.round(value)
+}
+
+/** An exact decimal, mantissa × 10^exponent. */
 export interface Decimal {
   readonly mantissa: number
   readonly exponent: number

@@ -12,7 +12,7 @@
  */
 
 import { DAY_US } from '../core/clock.ts'
-import { Grid } from '../core/decimal.ts'
+import { Grid, roundHalfAway } from '../core/decimal.ts'
 import { GimbalError } from '../core/errors.ts'
 
 export type InstrumentKind = 'spot' | 'perp' | 'future' | 'option' | 'pool'
@@ -227,7 +227,7 @@ export class Instrument {
         atoms: exact,
       })
     }
-    return exact < 0 ? -Math.round(-exact) : Math.round(exact)
+    return roundHalfAway(exact)
   }
 
   /** As {@link valueAtoms} for a price off the grid, such as a mark: `price` in quote per base. */

@@ -9,6 +9,7 @@
  * fees are fees, funding is funding, and what remains of the total is inventory: the market moving on what we held.
  */
 
+import { roundHalfAway } from '../core/decimal.ts'
 import { assert } from '../core/errors.ts'
 import { atomsPerUnit, dollarLike, type Universe } from '../market/instrument.ts'
 import type { MarketState } from '../market/marketState.ts'
@@ -208,7 +209,7 @@ export class Ledger implements PortfolioView {
     if (before === 0 || before > 0 === signedLots > 0) holding.costAtoms += value
     else if (Math.abs(signedLots) <= Math.abs(before)) {
       // Closing part of a position releases its share of the cost; the last lot releases the rest, so nothing is lost to rounding.
-      const released = after === 0 ? holding.costAtoms : Math.round((holding.costAtoms * -signedLots) / before)
+      const released = after === 0 ? holding.costAtoms : roundHalfAway((holding.costAtoms * -signedLots) / before)
       holding.costAtoms -= released
       realised = -value - released
     } else {
