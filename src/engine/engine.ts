@@ -195,7 +195,7 @@ export class Engine implements EngineParts {
       this.ledger.applyFill(event, referenceTick)
     }
     if (working) this.#updateWorking(working, event)
-    this.gate.onOrderEvent(event)
+    this.gate.onOrderEvent(event, working?.order)
     this.#observer?.onOrderEvent?.(event, working?.order, referenceTick)
     this.#carryOut()
     const policy = working && working.policy >= 0 ? this.#policies[working.policy] : undefined

@@ -34,13 +34,34 @@ export interface GateAct {
   readonly unit: string
   /** Events from the first breach to this act: 1 when a single one was enough. */
   readonly confirmations: number
+  /** Each read that counted towards the act, oldest first: the evidence for whoever has to reset it. */
+  readonly reads?: readonly BreachRead[]
+}
+
+/** One measurement that counted as a breach. */
+export interface BreachRead {
+  readonly timeUs: number
+  readonly measured: number
+}
+
+/** A breaker put back by a person: for the journal, before anything trades again. */
+export interface GateReset {
+  readonly breaker: string
+  readonly scope: Scope
+  /** What was in force until now, and since when. */
+  readonly act: GateActKind
+  readonly latchedUs: number
+  readonly who: string
+  readonly reason: string
+  readonly timeUs: number
 }
 
 /** What the engine needs of a gate. */
 export interface Gate {
   /** End of a market message about an instrument. Called for every message: must not allocate. */
   onMarket(instrument: number, nowUs: number): void
-  onOrderEvent(event: OrderEvent): void
+  /** After the ledger was updated. `order` is what the event answers; undefined when it is no longer open here. */
+  onOrderEvent(event: OrderEvent, order: Order | undefined): void
   onAccountEvent(event: AccountEvent): void
   /** Time passed without an event: staleness and end-of-day are judged here. */
   onClock(nowUs: number): void
