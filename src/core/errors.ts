@@ -25,6 +25,8 @@ export type ErrorCode =
   | 'instrument-invalid'
   | 'instrument-unknown'
   | 'journal-invalid'
+  | 'ledger-busy'
+  | 'ledger-invalid'
   | 'level-invalid'
   | 'off-grid'
   | 'payload-invalid'

@@ -38,6 +38,9 @@ export interface VenuePort {
 /** Watches what the engine does, for reports and tests; it cannot act. All optional. */
 export interface Observer {
   onOrder?(order: Order): void
+  /** We asked for a cancellation or an amendment; `policy` is -1 when the gate did. */
+  onCancel?(orderId: number, policy: number, timeUs: number): void
+  onAmend?(orderId: number, policy: number, timeUs: number): void
   onRefusal?(intent: Intent, policy: number, limit: string, timeUs: number): void
   /** After the ledger was updated. `referenceTick` is the mid at that moment, `order` what it answers. */
   onOrderEvent?(event: OrderEvent, order: Order | undefined, referenceTick: number): void
@@ -265,6 +268,7 @@ export class Engine implements EngineParts {
     this.#journal.cancel(id, policy, nowUs)
     this.#journal.commit()
     this.gate.onSent('cancel', working.instrument, nowUs)
+    this.#observer?.onCancel?.(id, policy, nowUs)
     this.#venue.cancel(id, working.instrument, nowUs)
   }
 
@@ -283,6 +287,7 @@ export class Engine implements EngineParts {
     this.#journal.amend(id, tick, lots, policy, nowUs)
     this.#journal.commit()
     this.gate.onSent('amend', working.instrument, nowUs)
+    this.#observer?.onAmend?.(id, policy, nowUs)
     this.#venue.amend(id, working.instrument, tick, lots, nowUs)
     return ''
   }
