@@ -61,7 +61,13 @@ export class ListSink implements ImportSink {
   /** What the importer vouches for, by name. */
   readonly counts = new Map<string, number>()
   readonly #indexes = new Map<string, number>()
+  /** Notes from file to file: hand one map to the sinks of a pair. */
+  readonly memory: Map<string, string>
   #open: (Omit<ListedMessage, 'rows'> & { rows: ListedRow[] }) | undefined
+
+  constructor(memory = new Map<string, string>()) {
+    this.memory = memory
+  }
 
   /** Whether a message was begun and neither ended nor abandoned: an importer's mistake once it has returned. */
   get unfinished(): boolean {
@@ -131,6 +137,14 @@ export class ListSink implements ImportSink {
 
   count(what: string, by = 1): void {
     this.counts.set(what, (this.counts.get(what) ?? 0) + by)
+  }
+
+  recall(key: string): string | undefined {
+    return this.memory.get(key)
+  }
+
+  remember(key: string, note: string): void {
+    this.memory.set(key, note)
   }
 
   /** Rows of one kind over all messages, or of every kind. */

@@ -37,6 +37,13 @@ export interface ImportSink extends MessageSink {
   skip(reason: string): void
   /** A count the importer vouches for, to be compared by an independent one: `depth levels`, `trades`. */
   count(what: string, by?: number): void
+  /**
+   * The note that the import of an earlier file left under `key`, in this command or (kept in that file's manifest)
+   * before: how a sequence goes on from one file of a pair to the next. A sink without a memory leaves both out.
+   */
+  recall?(key: string): string | undefined
+  /** Leaves a note under `key` for the import of the next file. */
+  remember?(key: string, note: string): void
 }
 
 /** Settings of one import, from the command line; importers name the ones they take. */
