@@ -92,8 +92,10 @@ export class HistoryClient {
 
   /** GET with a query, answered as JSON. */
   async getJson(path: string, query: Readonly<Record<string, string | number>> = {}): Promise<unknown> {
-    const search = new URLSearchParams(Object.entries(query).map(([key, value]) => [key, String(value)])).toString()
-    return this.#json(await this.#send(() => new Request(this.#url(path + (search ? `?${search}` : '')))))
+    const search = new URLSearchParams(
+      Object.entries(query).map(([key, value]): [string, string] => [key, String(value)]),
+    )
+    return this.#json(await this.#send(() => new Request(this.#url(path + (search.size > 0 ? `?${search}` : '')))))
   }
 
   /** POST of a JSON body, answered as JSON. */

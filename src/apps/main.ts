@@ -1,0 +1,216 @@
+#!/usr/bin/env node
+/**
+ * @file `gimbal <verb>`: the command line. Verbs load their code only when they run, so `--help` is instant.
+ */
+
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError, Option } from 'commander'
+import { GimbalError } from '../core/errors.ts'
+import { EXIT, Terminal } from './terminal.ts'
+
+/** What a verb's action returns: its exit code, 0 when absent. */
+type Outcome = number | undefined
+
+/** Version of this installation, from package.json. */
+export function gimbalVersion(): string {
+  return (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string })
+    .version
+}
+
+const collect = (value: string, list: string[]): string[] => [...list, value]
+
+/** Adds what every verb has. */
+function verb(program: Command, name: string, summary: string, example: string): Command {
+  return program
+    .command(name)
+    .summary(summary)
+    .description(summary)
+    .option('--json', 'print the result as one JSON document')
+    .addHelpText('after', `\nExample:\n  ${example}`)
+}
+
+/** Runs a verb's action and turns whatever it throws into a message and an exit code. */
+function act<O extends { json?: boolean }>(
+  load: () => Promise<(terminal: Terminal, options: O, args: string[]) => Promise<Outcome>>,
+) {
+  return async (...given: unknown[]) => {
+    const command = given.at(-1) as Command
+    const options = command.opts() as O
+    const terminal = new Terminal(options.json === true)
+    try {
+      const action = await load()
+      process.exitCode = (await action(terminal, options, command.args)) ?? EXIT.ok
+    } catch (error) {
+      process.exitCode = EXIT.failed
+      if (error instanceof GimbalError) {
+        if (options.json) terminal.result({ error: { code: error.code, message: error.message, facts: error.facts } })
+        terminal.notice(`gimbal ${command.name()}: ${error.message}`)
+        if (error.code === 'argument-invalid' || error.code === 'config-invalid') process.exitCode = EXIT.usage
+      } else {
+        if (options.json) terminal.result({ error: { code: 'internal', message: String(error) } })
+        terminal.notice(
+          `gimbal ${command.name()}: this is a fault of gimbal; please report it with what follows\n${(error as Error)?.stack ?? error}`,
+        )
+      }
+    }
+  }
+}
+
+export function buildProgram(): Command {
+  const program = new Command('gimbal')
+    .description('Machine-learning trading of decentralised derivatives: one engine from recording to report.')
+    .version(gimbalVersion())
+    .showHelpAfterError('(gimbal <verb> --help explains a verb)')
+    .exitOverride()
+
+  verb(program, 'demo', 'Run two policies on a market and open what came of it', 'npm start -- --seed 7')
+    .option('--catalog <dir>', 'imported data to run on, instead of the generated market')
+    .option('--out <dir>', 'where the report goes', 'out/demo')
+    .option('--seed <n>', 'seed of everything random', '1')
+    .option('--minutes <n>', 'length of the generated market', '240')
+    .action(act(async () => (await import('./commands/demo.ts')).demo))
+
+  verb(
+    program,
+    'import',
+    'Bring foreign files into a catalog',
+    'gimbal import btcusdt_20240718.jsonl.gz btcusdt_20240719.jsonl.gz --catalog catalog',
+  )
+    .argument('[files...]', 'files in the order they were recorded; several of one feed are chained')
+    .option('--catalog <dir>', 'the catalog', 'catalog')
+    .option('--importer <name>', 'format of the files; recognised when absent')
+    .option('--list', 'list the formats and their options')
+    .addOption(
+      new Option('--option <key=value>', 'setting of the importer; repeatable').argParser(collect).default([], 'none'),
+    )
+    .option('--rejects-max <percent>', 'refuse a file with more unreadable lines than this', '50')
+    .action(act(async () => (await import('./commands/import.ts')).importFiles))
+
+  verb(
+    program,
+    'fetch',
+    'Download public history of a venue into a folder, ready to import',
+    'gimbal fetch hyperliquid candles --coin BTC --interval 1h --from 2025-10-01 --to 2025-10-12 --out downloads',
+  )
+    .argument('[venue]', 'hyperliquid, deribit, dydx or binance-vision')
+    .argument('[what]', 'kind of history; `gimbal fetch --list` shows them')
+    .option('--list', 'list venues and kinds')
+    .option('--coin <name>', 'the venue’s own name of the instrument or coin')
+    .option('--interval <interval>', 'bar length, where it applies')
+    .option('--from <time>', 'first moment, UTC')
+    .option('--to <time>', 'moment after the last, UTC')
+    .option('--out <dir>', 'folder for the downloads', 'downloads')
+    .option('--base-url <url>', 'another server speaking the same protocol')
+    .option('--rate <n>', 'requests per second at most')
+    .action(act(async () => (await import('./commands/fetch.ts')).fetchHistory))
+
+  verb(program, 'catalog', 'Show, verify or query a catalog', 'gimbal catalog show --catalog catalog')
+    .argument('[action]', 'show, verify, imports or sql', 'show')
+    .argument('[query]', 'with sql: a query over the view `tape`')
+    .option('--catalog <dir>', 'the catalog', 'catalog')
+    .action(act(async () => (await import('./commands/catalog.ts')).catalog))
+
+  verb(
+    program,
+    'backtest',
+    'Run a policy over a catalog',
+    'gimbal backtest --catalog catalog --policy market-maker --instrument BTC-USDT-PERP@binance-usdm',
+  )
+    .requiredOption('--catalog <dir>', 'the catalog')
+    .requiredOption('--policy <name>', 'market-maker, carry or volatility-target')
+    .addOption(
+      new Option('--instrument <id>', 'instrument to trade; repeatable; all of the catalog when absent')
+        .argParser(collect)
+        .default([], 'all'),
+    )
+    .addOption(
+      new Option('--set <key=value>', 'setting of the policy; repeatable').argParser(collect).default([], 'defaults'),
+    )
+    .addOption(
+      new Option('--cash <currency=units>', 'opening balance; repeatable')
+        .argParser(collect)
+        .default([], '100,000 dollars’ worth'),
+    )
+    .option('--from <time>', 'first moment, UTC')
+    .option('--to <time>', 'moment after the last, UTC')
+    .option('--seed <n>', 'seed of everything random', '1')
+    .option('--queue <model>', 'queue model of the exchange', 'power-probability-3')
+    .option('--entry-latency <us>', 'order latency to the venue, µs', '5000')
+    .option('--response-latency <us>', 'latency of its answers, µs', '5000')
+    .addOption(
+      new Option('--risk <key=value>', 'limit or breaker setting; repeatable')
+        .argParser(collect)
+        .default([], 'defaults'),
+    )
+    .option('--shuffle-io', 'cut the tape into batches of random sizes; the result must not change')
+    .option('--out <dir>', 'where journal and report go', 'out')
+    .action(act(async () => (await import('./commands/backtest.ts')).backtest))
+
+  verb(
+    program,
+    'replay',
+    'Feed a journal back and check that every decision comes out the same',
+    'gimbal replay out/market-maker/journal --catalog catalog',
+  )
+    .argument('<journal>', 'journal directory')
+    .option('--catalog <dir>', 'catalog of the tapes the journal refers to', 'catalog')
+    .action(act(async () => (await import('./commands/replay.ts')).replay))
+
+  verb(
+    program,
+    'report',
+    'Write the report of one or several runs again, side by side',
+    'gimbal report out/market-maker out/carry --out comparison.html',
+  )
+    .argument('<runs...>', 'run directories or report.json files')
+    .option('--out <file>', 'the page to write', 'report.html')
+    .action(act(async () => (await import('./commands/report.ts')).report))
+
+  verb(
+    program,
+    'paper',
+    'Trade a live feed against a venue that costs nothing: the simulated one',
+    'gimbal paper --venue ws://127.0.0.1:8790 --policy market-maker --journal out/paper',
+  )
+    .requiredOption('--venue <url>', 'address of the simulated venue')
+    .requiredOption('--policy <name>', 'policy to run')
+    .addOption(
+      new Option('--set <key=value>', 'setting of the policy; repeatable').argParser(collect).default([], 'defaults'),
+    )
+    .addOption(
+      new Option('--risk <key=value>', 'limit or breaker setting; repeatable')
+        .argParser(collect)
+        .default([], 'defaults'),
+    )
+    .option('--journal <dir>', 'journal directory; continued when it exists', 'out/paper/journal')
+    .option('--seed <n>', 'seed of everything random', '1')
+    .option('--seconds <n>', 'stop by itself after this long')
+    .action(act(async () => (await import('./commands/paper.ts')).paper))
+
+  verb(program, 'venue', 'Serve a simulated venue on this machine', 'gimbal venue --port 8790 --speed 10')
+    .option('--port <n>', 'port on 127.0.0.1', '8790')
+    .option('--catalog <dir>', 'imported data to stream, instead of the generated market')
+    .option('--speed <factor>', 'how many times faster than it happened', '1')
+    .option('--seed <n>', 'seed of everything random', '1')
+    .option('--seconds <n>', 'stop by itself after this long')
+    .action(act(async () => (await import('./commands/venue.ts')).venue))
+
+  verb(program, 'doctor', 'Check this installation and a catalog', 'gimbal doctor --catalog catalog')
+    .option('--catalog <dir>', 'catalog to check too')
+    .action(act(async () => (await import('./commands/doctor.ts')).doctor))
+  return program
+}
+
+async function main(): Promise<void> {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(EXIT.ok)
+  })
+  try {
+    await buildProgram().parseAsync(process.argv)
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage
+  }
+}
+
+await main()

@@ -1,0 +1,133 @@
+/**
+ * @file What every command shares with its terminal: results, progress, errors and exit codes.
+ *
+ * Results go to standard output, as text or (with `--json`) as one JSON document; progress and notices go to standard
+ * error, so a pipe sees only results. Exit codes are stable:
+ *
+ *   0  done                                   2  the command line makes no sense
+ *   1  failed, with an error that says why    3  done, and found something wrong with what it looked at
+ *                                           130  interrupted
+ */
+
+import { GimbalError } from '../core/errors.ts'
+
+export const EXIT = { ok: 0, failed: 1, usage: 2, found: 3, interrupted: 130 } as const
+
+/** Prints results and progress of one command. */
+export class Terminal {
+  readonly json: boolean
+  readonly #interactive: boolean
+  #lastProgressMs = 0
+  #progressShown = false
+
+  constructor(json: boolean) {
+    this.json = json
+    this.#interactive = process.stderr.isTTY === true
+  }
+
+  /** A line of the result; nothing under `--json`. */
+  line(text = ''): void {
+    if (!this.json) {
+      this.#clear()
+      process.stdout.write(`${text}\n`)
+    }
+  }
+
+  /** The whole result as data; printed under `--json` only. */
+  result(data: unknown): void {
+    if (this.json) process.stdout.write(`${JSON.stringify(data, jsonNumber, 2)}\n`)
+  }
+
+  /** Something a person should see that is not the result. */
+  notice(text: string): void {
+    this.#clear()
+    process.stderr.write(`${text}\n`)
+  }
+
+  /** Progress, at most ten times a second on a terminal and once in five seconds elsewhere. */
+  progress(text: string, last = false): void {
+    const now = performance.now()
+    if (!last && now - this.#lastProgressMs < (this.#interactive ? 100 : 5_000)) return
+    this.#lastProgressMs = now
+    if (this.#interactive) {
+      process.stderr.write(`\r\x1b[2K${text.slice(0, (process.stderr.columns ?? 120) - 1)}`)
+      this.#progressShown = true
+      if (last) this.#clear()
+    } else if (!last || text !== '') process.stderr.write(`${text}\n`)
+  }
+
+  /** A table with right-aligned numbers. */
+  table(headers: readonly string[], rows: readonly (readonly (string | number)[])[]): void {
+    if (this.json) return
+    const cells = rows.map((row) => row.map((cell) => (typeof cell === 'number' ? thousands(cell) : cell)))
+    const widths = headers.map((header, i) => Math.max(header.length, ...cells.map((row) => (row[i] ?? '').length)))
+    const numeric = headers.map((_, i) => rows.length > 0 && rows.every((row) => typeof row[i] === 'number'))
+    const show = (row: readonly string[]) =>
+      row
+        .map((cell, i) => (numeric[i] ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)))
+        .join('  ')
+        .trimEnd()
+    this.line(show(headers))
+    this.line(widths.map((width) => '─'.repeat(width)).join('  '))
+    for (const row of cells) this.line(show(row))
+  }
+
+  #clear(): void {
+    if (!this.#progressShown) return
+    process.stderr.write('\r\x1b[2K')
+    this.#progressShown = false
+  }
+}
+
+/** JSON has no NaN and no infinity: an unknown number is null. */
+function jsonNumber(_key: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return value.toString()
+  return typeof value === 'number' && !Number.isFinite(value) ? null : value
+}
+
+/** `1,234,567` and at most four decimals. */
+export function thousands(value: number): string {
+  if (!Number.isFinite(value)) return '–'
+  return value.toLocaleString('en-US', { maximumFractionDigits: 4 })
+}
+
+/** Parses `key=value` pairs of a repeatable option. @throws {GimbalError} `argument-invalid`. */
+export function pairs(list: readonly string[], option: string): Record<string, string> {
+  const record: Record<string, string> = {}
+  for (const each of list) {
+    const at = each.indexOf('=')
+    if (at < 1) throw new GimbalError('argument-invalid', `${option} takes key=value`, { given: each })
+    record[each.slice(0, at)] = each.slice(at + 1)
+  }
+  return record
+}
+
+/** Reads an option that must be a number. @throws {GimbalError} `argument-invalid`. */
+export function numberOption(text: string, option: string, min = Number.NEGATIVE_INFINITY): number {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isFinite(value) || value < min) {
+    throw new GimbalError(
+      'argument-invalid',
+      `${option} takes a number${min > Number.NEGATIVE_INFINITY ? ` of at least ${min}` : ''}`,
+      { given: text },
+    )
+  }
+  return value
+}
+
+/** Reads a UTC time: `2025-10-10`, or any ISO time; microseconds since 1970. @throws {GimbalError} `argument-invalid`. */
+export function timeOption(text: string, option: string): number {
+  const iso = /^\d{4}-\d\d-\d\d$/.test(text)
+    ? `${text}T00:00:00Z`
+    : /(Z|[+-]\d\d:?\d\d)$/.test(text)
+      ? text
+      : `${text}Z`
+  const ms = Date.parse(iso)
+  if (!/^\d{4}-\d\d-\d\d/.test(text) || Number.isNaN(ms)) {
+    throw new GimbalError('argument-invalid', `${option} takes a UTC day or time`, {
+      given: text,
+      example: '2025-10-10 or 2025-10-10T21:15:00Z',
+    })
+  }
+  return ms * 1000
+}
