@@ -162,6 +162,7 @@ export class BinanceFrames implements FrameParser {
 
   /** Notes where each chain ends, and reports books that went without a snapshot. */
   finish(): void {
+    this.#frame.finish()
     for (const chain of this.#chains.values()) {
       if (chain.last < 0) continue
       this.#sink.remember?.(`binance chain ${chain.id}`, String(chain.last))
