@@ -24,6 +24,7 @@ export type ErrorCode =
   | 'import-rejected'
   | 'instrument-invalid'
   | 'instrument-unknown'
+  | 'journal-busy'
   | 'journal-invalid'
   | 'ledger-busy'
   | 'ledger-invalid'
@@ -32,6 +33,7 @@ export type ErrorCode =
   | 'payload-invalid'
   | 'reconcile-failed'
   | 'replay-diverged'
+  | 'reset-refused'
   | 'shape-mismatch'
   | 'venue-refused'
 
