@@ -1,0 +1,326 @@
+/**
+ * @file What the gate is told: limits and breakers as plain data, which survives JSON and is shared with a watchdog.
+ *
+ * Every loss names its denominator: account rules divide by the account's equity, policy rules by the capital written
+ * beside them, trade rules by the equity at the moment the trade was opened. A limit on one never borrows another's.
+ */
+
+import { HOUR_US, MINUTE_US, SECOND_US } from '../core/clock.ts'
+import type { RejectReason } from '../market/order.ts'
+import type { GateActKind } from './gate.ts'
+
+/** Bounds on the orders and the position of one instrument. An infinite maximum means no limit. */
+export interface InstrumentLimits {
+  /** Furthest a limit price may lie from the reference price, on either side. */
+  readonly collarBps: number
+  /** As `collarBps`, for prices that would trade at once: they cost money the moment they are wrong. */
+  readonly takerCollarBps: number
+  readonly orderLotsMax: number
+  /** In dollars at the order's price (reference price where it has none). */
+  readonly orderNotionalMax: number
+  readonly openOrdersMax: number
+  /** Worst case: what is held plus everything open on the order's side. */
+  readonly positionLotsMax: number
+  /** As `positionLotsMax`, in dollars at the mark. */
+  readonly positionNotionalMax: number
+  /** Largest market order, as a share of the opposite side's size within `takerCollarBps` of the reference price. */
+  readonly marketDepthShareMax: number
+}
+
+/** Messages to one venue: a bucket of `burst` tokens refilled at `perSecond`; orders leave `reserve` for cancellations. */
+export interface MessageRate {
+  readonly perSecond: number
+  readonly burst: number
+  readonly reserve: number
+}
+
+/** Pre-trade limits. Exposures are in dollars at the mark and count every open order as filled. */
+export interface LimitsConfig {
+  readonly instrument: InstrumentLimits
+  /** Exceptions by instrument name: `BTC-USDT-PERP@binance-usdm`. */
+  readonly byInstrument: Readonly<Record<string, Partial<InstrumentLimits>>>
+  readonly openOrdersMax: number
+  readonly messageRate: MessageRate
+  /** Exceptions by venue. */
+  readonly messageRateByVenue: Readonly<Record<string, MessageRate>>
+  readonly grossExposureMax: number
+  readonly netExposureMax: number
+  /** Gross exposure over equity. */
+  readonly leverageMax: number
+  /** Initial margin of positions and open orders over equity. */
+  readonly marginUseMax: number
+  /** Initial margin as a fraction of notional where the instrument has no margin schedule. */
+  readonly initialMarginRate: number
+}
+
+/** What all breaker rules have in common. */
+export interface RuleBase {
+  readonly act: GateActKind
+  /** Reads in a row that must breach before it acts. NaN never waits. */
+  readonly confirmations: number
+  /** A reset is refused until this long after the last act. */
+  readonly cooldownUs: number
+}
+
+/** Loss as a fraction of the account's equity; with `policy`, of that policy's own: its `capital` and its profit. */
+export interface LossRule extends RuleBase {
+  readonly breaker: 'drawdown-from-peak' | 'drawdown-from-start' | 'daily-loss'
+  readonly limit: number
+  readonly policy?: number
+  /** Dollars the policy was given. */
+  readonly capital?: number
+}
+
+/** Loss since a position was opened, as a fraction of the account's equity at that moment. */
+export interface TradeLossRule extends RuleBase {
+  readonly breaker: 'trade-loss'
+  readonly limit: number
+}
+
+/** Equity that cannot be computed. */
+export interface EquityNanRule extends RuleBase {
+  readonly breaker: 'equity-nan'
+  /** How long after the first event prices may still be unknown; orders are refused meanwhile. */
+  readonly startupUs: number
+}
+
+export interface StaleDataRule extends RuleBase {
+  readonly breaker: 'stale-data'
+  /** Oldest book, touch or bar to trade on; for bars, at least two and a half of their durations. */
+  readonly ageMaxUs: number
+}
+
+export interface GappedDataRule extends RuleBase {
+  readonly breaker: 'gapped-data'
+  /** How long a book may wait for its snapshot. */
+  readonly graceUs: number
+}
+
+export interface FeedLatencyRule extends RuleBase {
+  readonly breaker: 'feed-latency'
+  /** Receive time less venue time. */
+  readonly latencyMaxUs: number
+}
+
+export interface ClockSkewRule extends RuleBase {
+  readonly breaker: 'clock-skew'
+  /** Furthest a venue time may lie in our future: a message cannot arrive before it was sent. */
+  readonly aheadMaxUs: number
+  /** Greatest least latency of a window: a slow network is now and then fast, a clock behind ours never. */
+  readonly behindMaxUs: number
+  /** Furthest the least latency of a window may move from that of the first. */
+  readonly driftMaxUs: number
+  readonly windowUs: number
+}
+
+export interface SpreadShockRule extends RuleBase {
+  readonly breaker: 'spread-shock'
+  /** Trips above `blowoutRatio` times the running median spread and below `collapseRatio` times it. */
+  readonly blowoutRatio: number
+  readonly collapseRatio: number
+  /** Length of the running median in samples, and how far apart they are. Nothing is judged before it is full. */
+  readonly samples: number
+  readonly sampleUs: number
+}
+
+export interface DepthCollapseRule extends RuleBase {
+  readonly breaker: 'depth-collapse'
+  /** Trips when the thinner side's first `levels` levels hold less than this share of their running median. */
+  readonly ratioMin: number
+  readonly levels: number
+  readonly samples: number
+  readonly sampleUs: number
+}
+
+export interface MarkDivergenceRule extends RuleBase {
+  readonly breaker: 'mark-divergence'
+  /** Furthest the mark may lie from the index or oracle price. */
+  readonly divergenceMaxBps: number
+}
+
+export interface FundingExtremeRule extends RuleBase {
+  readonly breaker: 'funding-extreme'
+  /** Largest absolute rate, settled or forecast, per eight hours whatever the venue's interval. */
+  readonly rateMax: number
+}
+
+export interface VolatilityJumpRule extends RuleBase {
+  readonly breaker: 'volatility-jump'
+  /** Short-run over long-run volatility. */
+  readonly ratioMax: number
+  /** Time constants of the two averages. */
+  readonly shortUs: number
+  readonly longUs: number
+  readonly warmupUs: number
+  readonly sampleUs: number
+}
+
+export interface CorrelationToOneRule extends RuleBase {
+  readonly breaker: 'correlation-to-one'
+  /** Largest average correlation over all pairs. */
+  readonly correlationMax: number
+  /** Memory of the averages, in samples. */
+  readonly halfLife: number
+  readonly warmup: number
+  readonly sampleUs: number
+  /** Instruments to compare, by name; absent: the first of each base currency. Two of one base move together always. */
+  readonly instruments?: readonly string[]
+}
+
+export interface RejectStormRule extends RuleBase {
+  readonly breaker: 'reject-storm'
+  /** Most rejections from one venue within `windowUs`. */
+  readonly rejectsMax: number
+  readonly windowUs: number
+  /** Reasons that are a quoter's daily life and do not count. */
+  readonly ignore: readonly RejectReason[]
+}
+
+export interface ModelRangeRule extends RuleBase {
+  readonly breaker: 'model-range'
+  /** Largest share of a model's inputs outside the range it was trained on. */
+  readonly shareMax: number
+}
+
+export type BreakerRule =
+  | LossRule
+  | TradeLossRule
+  | EquityNanRule
+  | StaleDataRule
+  | GappedDataRule
+  | FeedLatencyRule
+  | ClockSkewRule
+  | SpreadShockRule
+  | DepthCollapseRule
+  | MarkDivergenceRule
+  | FundingExtremeRule
+  | VolatilityJumpRule
+  | CorrelationToOneRule
+  | RejectStormRule
+  | ModelRangeRule
+
+export type BreakerName = BreakerRule['breaker']
+
+/** Everything the gate holds. A watchdog beside the engine reads the same object. */
+export interface RiskConfig {
+  readonly limits: LimitsConfig
+  /** Several rules of one breaker make steps: pause at 5 %, flatten at 10 %. */
+  readonly breakers: readonly BreakerRule[]
+  /** Least engine time between two looks at equity, depth and the like. */
+  readonly checkUs: number
+  /**
+   * A read of equity counts towards confirmations when every held instrument was priced anew since the last that
+   * counted, or when this much time has passed: looking thrice at one bad tick is not three confirmations.
+   */
+  readonly confirmUs: number
+  /** A demand not yet met (orders rest, a position stands) is repeated after this long, then after twice that, up to a minute. */
+  readonly redemandUs: number
+}
+
+/** The rules of the default configuration, each with the reason for its numbers. */
+const DEFAULT_BREAKERS: readonly BreakerRule[] = [
+  // Losses are read from marks, which misprint: three reads. What they ask for cannot wait for a person.
+  { breaker: 'drawdown-from-peak', act: 'flatten', confirmations: 3, cooldownUs: 0, limit: 0.2 },
+  { breaker: 'drawdown-from-start', act: 'flatten', confirmations: 3, cooldownUs: 0, limit: 0.25 },
+  { breaker: 'daily-loss', act: 'flatten', confirmations: 3, cooldownUs: 0, limit: 0.1 },
+  { breaker: 'trade-loss', act: 'flatten', confirmations: 3, cooldownUs: 0, limit: 0.05 },
+  // Selling what cannot be priced is a second mistake: stop adding, and call someone.
+  { breaker: 'equity-nan', act: 'reduce-only', confirmations: 1, cooldownUs: 0, startupUs: MINUTE_US },
+  { breaker: 'stale-data', act: 'cancel', confirmations: 1, cooldownUs: 0, ageMaxUs: 30 * SECOND_US },
+  { breaker: 'gapped-data', act: 'cancel', confirmations: 1, cooldownUs: 0, graceUs: 10 * SECOND_US },
+  { breaker: 'feed-latency', act: 'cancel', confirmations: 20, cooldownUs: 0, latencyMaxUs: 5 * SECOND_US },
+  {
+    breaker: 'clock-skew',
+    act: 'pause',
+    confirmations: 5,
+    cooldownUs: 0,
+    aheadMaxUs: SECOND_US,
+    behindMaxUs: 5 * SECOND_US,
+    driftMaxUs: 2 * SECOND_US,
+    windowUs: MINUTE_US,
+  },
+  {
+    breaker: 'spread-shock',
+    act: 'cancel',
+    confirmations: 5,
+    cooldownUs: 0,
+    blowoutRatio: 50,
+    collapseRatio: 0.01,
+    samples: 255,
+    sampleUs: SECOND_US,
+  },
+  {
+    breaker: 'depth-collapse',
+    act: 'cancel',
+    confirmations: 10,
+    cooldownUs: 0,
+    ratioMin: 0.005,
+    levels: 5,
+    samples: 255,
+    sampleUs: SECOND_US,
+  },
+  { breaker: 'mark-divergence', act: 'reduce-only', confirmations: 3, cooldownUs: 0, divergenceMaxBps: 300 },
+  // 0.75 % per eight hours is where the large venues cap BTC and ETH: beyond it something is broken.
+  { breaker: 'funding-extreme', act: 'pause', confirmations: 1, cooldownUs: 0, rateMax: 0.0075 },
+  {
+    breaker: 'volatility-jump',
+    act: 'pause',
+    confirmations: 5,
+    cooldownUs: 0,
+    ratioMax: 6,
+    shortUs: MINUTE_US,
+    longUs: 6 * HOUR_US,
+    warmupUs: HOUR_US,
+    sampleUs: SECOND_US,
+  },
+  {
+    breaker: 'correlation-to-one',
+    act: 'pause',
+    confirmations: 6,
+    cooldownUs: 0,
+    correlationMax: 0.98,
+    halfLife: 60,
+    warmup: 60,
+    sampleUs: 10 * SECOND_US,
+  },
+  {
+    breaker: 'reject-storm',
+    act: 'cancel',
+    confirmations: 1,
+    cooldownUs: 0,
+    rejectsMax: 20,
+    windowUs: 10 * SECOND_US,
+    ignore: ['post-only', 'reduce-only', 'unknown-order', 'fill-or-kill'],
+  },
+  { breaker: 'model-range', act: 'reduce-only', confirmations: 10, cooldownUs: 0, shareMax: 0.2 },
+]
+
+/** Limits and breakers that suit an account of a few hundred thousand dollars trading large perpetuals. */
+export const DEFAULT_RISK: RiskConfig = {
+  limits: {
+    instrument: {
+      collarBps: 1_000,
+      takerCollarBps: 200,
+      orderLotsMax: Number.POSITIVE_INFINITY,
+      orderNotionalMax: 250_000,
+      openOrdersMax: 50,
+      positionLotsMax: Number.POSITIVE_INFINITY,
+      positionNotionalMax: 1_000_000,
+      marketDepthShareMax: 0.5,
+    },
+    byInstrument: {},
+    openOrdersMax: 200,
+    // Hyperliquid allows 1200 weight a minute, Binance 300 orders per 10 s: 20 a second passes both.
+    messageRate: { perSecond: 20, burst: 100, reserve: 20 },
+    messageRateByVenue: {},
+    grossExposureMax: 5_000_000,
+    netExposureMax: 2_000_000,
+    leverageMax: 5,
+    marginUseMax: 0.8,
+    initialMarginRate: 0.1,
+  },
+  breakers: DEFAULT_BREAKERS,
+  checkUs: 100_000,
+  confirmUs: 10 * SECOND_US,
+  redemandUs: SECOND_US,
+}
