@@ -1,0 +1,53 @@
+/** @file The policies that come with gimbal, by the name the command line knows them by. */
+
+import { GimbalError } from '../core/errors.ts'
+import type { Universe } from '../market/instrument.ts'
+import { CARRY_SETTINGS, Carry } from './carry.ts'
+import { MARKET_MAKER_SETTINGS, MarketMaker } from './marketMaker.ts'
+import type { Policy } from './policy.ts'
+import type { SettingsShape, SettingValue } from './settings.ts'
+import { VOLATILITY_TARGET_SETTINGS, VolatilityTarget } from './volatilityTarget.ts'
+
+/** A policy as the command line offers it. */
+export interface PolicyOffer {
+  /** One sentence for `--help`. */
+  readonly summary: string
+  /** Every setting with its default and a sentence. */
+  readonly settings: SettingsShape
+  /** @throws {GimbalError} `config-invalid`, `instrument-unknown`. */
+  build(settings: Readonly<Record<string, SettingValue>>, universe: Universe): Policy
+}
+
+export const POLICIES: Readonly<Record<string, PolicyOffer>> = {
+  'market-maker': {
+    summary:
+      'Quotes both sides around the mid, after Guéant-Lehalle-Fernandez-Tapia, with volatility and flow estimated online.',
+    settings: MARKET_MAKER_SETTINGS,
+    build: MarketMaker.fromSettings,
+  },
+  carry: {
+    summary: 'Earns funding: short perpetual, long spot, sliced, rebalanced and kept within its margin.',
+    settings: CARRY_SETTINGS,
+    build: Carry.fromSettings,
+  },
+  'volatility-target': {
+    summary: 'Holds so much that equity moves by a chosen volatility, always long or with the past return.',
+    settings: VOLATILITY_TARGET_SETTINGS,
+    build: (settings, universe) => VolatilityTarget.fromSettings(settings, universe),
+  },
+}
+
+/**
+ * Builds a policy by name.
+ *
+ * @throws {GimbalError} `config-invalid` for an unknown name or setting, `instrument-unknown`.
+ */
+export function buildPolicy(
+  name: string,
+  settings: Readonly<Record<string, SettingValue>>,
+  universe: Universe,
+): Policy {
+  if (!Object.hasOwn(POLICIES, name))
+    throw new GimbalError('config-invalid', 'No such policy', { asked: name, known: Object.keys(POLICIES).join(' ') })
+  return POLICIES[name].build(settings, universe)
+}
