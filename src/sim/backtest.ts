@@ -29,10 +29,19 @@ export interface BacktestCounts {
   readonly rows: number
   readonly firstUs: number
   readonly lastUs: number
+  /**
+   * Rows the engine saw before the venue had them: their venue time is later than their receipt, for clocks that
+   * disagree. Orders could then act on the venue's future; give the source a `venueShiftUs` until this is zero.
+   */
+  readonly rowsAhead: number
 }
 
+/** After the last row, answers still under way are delivered for this long. */
+const SETTLE_US = 60_000_000
+
 /**
- * Runs to the end of the tape.
+ * Runs to the end of the tape, and on until the last answers have come, at most a minute longer: so that the engine's
+ * ledger ends as the venues' do.
  *
  * Ties are broken the same way always: at the venue, market rows before arrivals of the same microsecond; for the
  * engine, answers of the venue, then timers, then market rows.
@@ -49,6 +58,7 @@ export function runBacktest(
 ): BacktestCounts {
   engine.start()
   let rows = 0
+  let rowsAhead = 0
   let more = received.advance()
   const firstUs = more ? received.timeUs : Number.NaN
   let lastUs = firstUs
@@ -56,12 +66,12 @@ export function runBacktest(
   while (more) {
     const rowUs = received.timeUs
     const clockUs = engine.nextClockUs
-    const untilUs = clockUs < rowUs ? clockUs : rowUs
+    const untilUs = Math.min(clockUs, rowUs)
     // The venue may run up to the engine's next moment, or to its own next answer, whichever comes first.
     for (;;) {
       const rowAtUs = venueTape.timeUs
       const internalUs = venue.nextInternalUs
-      const nextUs = rowAtUs <= internalUs ? rowAtUs : internalUs
+      const nextUs = Math.min(rowAtUs, internalUs)
       if (nextUs > untilUs || nextUs > venue.nextDeliveryUs) break
       if (rowAtUs <= internalUs) {
         venue.onRow(venueTape.batch, venueTape.row, venueTape.instrument, rowAtUs)
@@ -69,12 +79,11 @@ export function runBacktest(
       } else venue.advanceTo(internalUs)
     }
     if (venue.nextDeliveryUs <= untilUs) {
-      const delivery = venue.takeDelivery()
-      if (delivery.order) engine.stepOrder(delivery.order)
-      if (delivery.account) engine.stepAccount(delivery.account)
+      deliver(engine, venue)
     } else if (clockUs <= rowUs) {
       engine.stepClock(clockUs)
     } else {
+      if (received.venueTimeUs > rowUs) rowsAhead++
       engine.stepRow(received.batch, received.row, received.instrument, rowUs)
       lastUs = rowUs
       rows++
@@ -82,5 +91,16 @@ export function runBacktest(
       more = received.advance()
     }
   }
-  return { rows, firstUs, lastUs }
+  const untilUs = lastUs + SETTLE_US
+  while (Math.min(venue.nextDeliveryUs, venue.nextInternalUs) <= untilUs) {
+    if (venue.nextInternalUs <= venue.nextDeliveryUs) venue.advanceTo(venue.nextInternalUs)
+    else deliver(engine, venue)
+  }
+  return { rows, firstUs, lastUs, rowsAhead }
+}
+
+function deliver(engine: Engine, venue: SimulatedVenue): void {
+  const delivery = venue.takeDelivery()
+  if (delivery.order) engine.stepOrder(delivery.order)
+  if (delivery.account) engine.stepAccount(delivery.account)
 }

@@ -1,0 +1,94 @@
+/**
+ * @file How much margin a position needs: to open it, and to keep it.
+ *
+ * Perpetuals and futures: the venue's tiers, applied slice by slice, so that a position just above a floor does not
+ * jump (Binance's and Hyperliquid's "maintenance amount" do the same). Instruments without tiers get 20x and 2.5 %:
+ * the terms of a smaller listing, so harsher than the truth for BTC or ETH.
+ *
+ * Options: bought ones are paid in full; sold ones need Deribit's standard margin, max(15 % − out-of-the-money, 10 %)
+ * of the underlying to open and 7.5 % to keep (puts: 7.5 % of the underlying or of the premium, whichever is more),
+ * on top of their value, which equity already carries as a debt (support.deribit.com, "Standard margin").
+ *
+ * Where it is optimistic: no add-ons for concentration or illiquidity. Where it is pessimistic: no offsets between
+ * instruments; a hedged book needs the sum of its legs.
+ */
+
+import { atomsPerUnit, dollarLike, type Instrument, type MarginTier } from '../market/instrument.ts'
+import { quoteNotional } from './feeModels.ts'
+
+/** For instruments that come without tiers. */
+export const DEFAULT_TIERS: readonly MarginTier[] = [{ notionalFloor: 0, leverageMax: 20, maintenanceRate: 0.025 }]
+
+/** Margin of a position, as a fraction of its notional. */
+function fraction(instrument: Instrument, price: number, lots: number, rate: (tier: MarginTier) => number): number {
+  const tiers = instrument.spec.margin?.tiers ?? DEFAULT_TIERS
+  const notional = quoteNotional(instrument, price, lots)
+  if (notional === 0 || tiers.length === 1) return rate(tiers[0]!)
+  let sum = 0
+  for (let i = 0; i < tiers.length; i++) {
+    const floor = tiers[i]!.notionalFloor
+    if (notional <= floor) break
+    const ceiling = i + 1 < tiers.length ? Math.min(notional, tiers[i + 1]!.notionalFloor) : notional
+    sum += (ceiling - floor) * rate(tiers[i]!)
+  }
+  return sum / notional
+}
+
+/**
+ * Margin to open a position, in atoms of the settlement currency, rounded up.
+ *
+ * @param price Mark, in quote per base (settlement coin per contract for options).
+ * @param leverage Chosen by us; the tier's limit applies where it is lower.
+ * @param underlying Price of the underlying in quote per base, for options.
+ */
+export function initialMarginAtoms(
+  instrument: Instrument,
+  price: number,
+  lots: number,
+  leverage: number,
+  underlying: number,
+): number {
+  if (lots === 0) return 0
+  if (instrument.kind === 'option') {
+    if (lots > 0) return Math.abs(instrument.valueAtPrice(price, lots))
+    return shortOptionAtoms(instrument, price, lots, underlying, true)
+  }
+  const atoms = Math.abs(instrument.valueAtPrice(price, lots))
+  return Math.ceil(atoms * fraction(instrument, price, lots, (tier) => 1 / Math.min(leverage, tier.leverageMax)) - 1e-6)
+}
+
+/** Margin below which a position is taken away; as {@link initialMarginAtoms}. */
+export function maintenanceMarginAtoms(
+  instrument: Instrument,
+  price: number,
+  lots: number,
+  underlying: number,
+): number {
+  if (lots === 0) return 0
+  if (instrument.kind === 'option') return lots > 0 ? 0 : shortOptionAtoms(instrument, price, lots, underlying, false)
+  const atoms = Math.abs(instrument.valueAtPrice(price, lots))
+  return Math.ceil(atoms * fraction(instrument, price, lots, (tier) => tier.maintenanceRate) - 1e-6)
+}
+
+/** Beyond its own value, which equity already counts as owed. */
+function shortOptionAtoms(
+  instrument: Instrument,
+  price: number,
+  lots: number,
+  underlying: number,
+  initial: boolean,
+): number {
+  const put = instrument.right === 'put'
+  const contracts = Math.abs(lots) * instrument.lots.size * Number(instrument.spec.multiplier)
+  const dollars = dollarLike(instrument.settle)
+  const premium = dollars ? price / underlying : price
+  const money = (put ? underlying - instrument.strike : instrument.strike - underlying) / underlying
+  const maintenance = put ? Math.max(0.075, 0.075 * premium) : 0.075
+  let share = maintenance
+  if (initial) share = Math.max(0.15 - Math.max(0, money), 0.1, put ? maintenance : 0)
+  const worth = dollars ? contracts * underlying : contracts
+  // Without a price of the underlying nothing can be vouched for: a whole contract's worth is asked as margin.
+  const whole = dollars ? contracts * instrument.strike : contracts
+  const atoms = (Number.isNaN(underlying) ? whole : worth * share) * atomsPerUnit(instrument.settle)
+  return Math.ceil(atoms - 1e-6)
+}
