@@ -43,7 +43,8 @@ export class InstrumentWatch {
   readonly #trade: Guard<TradeLoss>[] = []
   #armed = false
   #broken = false
-  #comparedUs = Number.NEGATIVE_INFINITY
+  #markUs = Number.NEGATIVE_INFINITY
+  #indexUs = Number.NEGATIVE_INFINITY
   #nextSampleUs = Number.NEGATIVE_INFINITY
   #fundedUs = Number.NEGATIVE_INFINITY
   #forecast = Number.NaN
@@ -99,8 +100,7 @@ export class InstrumentWatch {
       if (!this.#armed) this.#arm()
       if (!broken) this.#observeSpread(market, nowUs)
     }
-    const comparedUs = Math.max(market.markUs, market.indexUs)
-    if (comparedUs !== this.#comparedUs) this.#observeMark(market, comparedUs, nowUs)
+    if (market.markUs !== this.#markUs || market.indexUs !== this.#indexUs) this.#observeMark(market, nowUs)
     if (nowUs >= this.#nextSampleUs) this.#sample(market, nowUs, equity)
   }
 
@@ -161,8 +161,9 @@ export class InstrumentWatch {
     }
   }
 
-  #observeMark(market: MarketState, comparedUs: number, nowUs: number): void {
-    this.#comparedUs = comparedUs
+  #observeMark(market: MarketState, nowUs: number): void {
+    this.#markUs = market.markUs
+    this.#indexUs = market.indexUs
     const olderUs = Math.min(market.markUs, market.indexUs)
     if (olderUs === Number.NEGATIVE_INFINITY) return
     const guards = this.#divergence

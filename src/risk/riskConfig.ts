@@ -162,6 +162,7 @@ export interface CorrelationToOneRule extends RuleBase {
   /** Memory of the averages, in samples. */
   readonly halfLife: number
   readonly warmup: number
+  /** Many times the usual wait between messages: prices heard at different moments look less alike than they are. */
   readonly sampleUs: number
   /** Instruments to compare, by name; absent: the first of each base currency. Two of one base move together always. */
   readonly instruments?: readonly string[]

@@ -22,6 +22,11 @@ export class RunningMedian {
     return this.#count === 0 ? Number.NaN : this.#sorted[(this.#count - 1) >> 1]!
   }
 
+  clear(): void {
+    this.#count = 0
+    this.#next = 0
+  }
+
   /** Adds a value, which must not be NaN, and forgets the oldest when the window is full. */
   add(value: number): void {
     const sorted = this.#sorted

@@ -49,6 +49,7 @@ export class SpreadShock {
 
   /** A spread that stays after a person looked at it is the new usual: learning starts afresh. */
   rebase(): void {
+    this.#usual.clear()
     this.#high = Number.POSITIVE_INFINITY
     this.#low = Number.NEGATIVE_INFINITY
   }
