@@ -91,6 +91,8 @@ export class BinanceFrames implements FrameParser {
   /** The last chain looked up: recordings have long runs of one symbol. */
   #lastSymbol = ''
   #lastChain: Chain | undefined
+  /** The first frame without a time of its own. */
+  #timeless: Place | undefined
 
   // The event at hand, filled by the scanner or from JSON.
   #event: number = Event.NONE
@@ -163,6 +165,10 @@ export class BinanceFrames implements FrameParser {
   /** Notes where each chain ends, and reports books that went without a snapshot. */
   finish(): void {
     this.#frame.finish()
+    if (this.#timeless) {
+      const detail = 'book tickers of the spot market carry no time: that of receipt stands in'
+      this.#sink.trap('no-venue-time', this.#timeless, detail)
+    }
     for (const chain of this.#chains.values()) {
       if (chain.last < 0) continue
       this.#sink.remember?.(`binance chain ${chain.id}`, String(chain.last))
@@ -475,6 +481,7 @@ export class BinanceFrames implements FrameParser {
     const ms = this.#transactionTime > 0 ? this.#transactionTime : this.#eventTime
     // Spot book tickers say no time at all: the time of receipt stands in.
     const venueTimeUs = ms > 0 ? venueTime(ms) : frame.timeUs
+    if (ms === 0) this.#timeless ??= frame.place
     if (this.#event === Event.DEPTH) {
       this.#applyDepth(chain, venueTimeUs, text)
     } else if (this.#event === Event.TRADE) {

@@ -4,6 +4,7 @@
 
 import { HOUR_US } from '../../core/clock.ts'
 import type { SketchedInstrument } from '../../store/importer.ts'
+import { dayOfDigits, type ReadDefinitions, readDefinitions, step } from '../definitions.ts'
 import { type Fields, list, record, text } from '../fields.ts'
 import { refuse } from '../frame.ts'
 
@@ -41,13 +42,6 @@ const QUOTES = [
 /** Binance's perpetuals of the recorded years pay every 8 hours; some have paid every 4 or 1 since 2023. */
 const FUNDING_INTERVAL_US = 8 * HOUR_US
 
-/** `240927` as `2024-09-27`. */
-function expiryOf(digits: string): string {
-  const day = `20${digits.slice(0, 2)}-${digits.slice(2, 4)}-${digits.slice(4, 6)}`
-  if (Number.isNaN(Date.parse(day))) refuse('symbol-unknown', `expiry ${digits}`)
-  return day
-}
-
 /**
  * What a symbol's name tells: `BTCUSDT`, `BTCUSDT_240927`, `BTCUSD_PERP`, `ETHUSD_240927`.
  *
@@ -73,39 +67,35 @@ export function sketchSymbol(market: BinanceMarket, symbol: string): SketchedIns
     payoff: market === 'coinm' ? 'inverse' : 'linear',
     settle: market === 'coinm' ? base : quote,
     multiplier: market === 'coinm' ? (base === 'BTC' ? '100' : '10') : '1',
-    ...(dated ? { expiry: expiryOf(suffix) } : {}),
+    ...(dated ? { expiry: dayOfDigits(suffix) } : {}),
     ...(market !== 'spot' && !dated ? { fundingIntervalUs: FUNDING_INTERVAL_US } : {}),
   }
 }
 
-/** Definitions in an `exchangeInfo` reply, by symbol; entries it cannot read are left out and counted by the caller. */
-export function definitionsOf(market: BinanceMarket, reply: Fields, source: string): Map<string, SketchedInstrument> {
-  const definitions = new Map<string, SketchedInstrument>()
-  for (const entry of list(reply['symbols'], 'symbols')) {
-    const symbol = record(entry, 'symbol')
+/** Definitions in an `exchangeInfo` reply. */
+export function definitionsOf(market: BinanceMarket, reply: unknown, source: string): ReadDefinitions {
+  return readDefinitions(list(record(reply, 'reply')['symbols'], 'symbols'), (symbol: Fields) => {
     const name = text(symbol['symbol'], 'symbol')
-    const base = text(symbol['baseAsset'], 'baseAsset')
     const quote = text(symbol['quoteAsset'], 'quoteAsset')
     const filters = list(symbol['filters'], 'filters').map((filter) => record(filter, 'filter'))
-    const step = (type: string, field: string) => filters.find((filter) => filter['filterType'] === type)?.[field]
+    const filter = (type: string) => filters.find((each) => each['filterType'] === type) ?? {}
     const suffix = /_(\d{6})$/.exec(name)?.[1]
-    definitions.set(name, {
-      base,
+    return {
+      base: text(symbol['baseAsset'], 'baseAsset'),
       quote,
       kind: market === 'spot' ? 'spot' : suffix ? 'future' : 'perp',
       venue: VENUES[market],
       venueSymbol: name,
       payoff: market === 'coinm' ? 'inverse' : 'linear',
       settle: market === 'spot' ? quote : text(symbol['marginAsset'], 'marginAsset'),
-      tickSize: text(step('PRICE_FILTER', 'tickSize'), 'tickSize'),
-      lotSize: text(step('LOT_SIZE', 'stepSize'), 'stepSize'),
-      multiplier: market === 'coinm' ? String(symbol['contractSize']) : '1',
-      ...(suffix ? { expiry: expiryOf(suffix) } : {}),
+      tickSize: step(filter('PRICE_FILTER')['tickSize'], 'tickSize'),
+      lotSize: step(filter('LOT_SIZE')['stepSize'], 'stepSize'),
+      multiplier: market === 'coinm' ? step(symbol['contractSize'], 'contractSize') : '1',
+      ...(suffix ? { expiry: dayOfDigits(suffix) } : {}),
       ...(market !== 'spot' && !suffix ? { fundingIntervalUs: FUNDING_INTERVAL_US } : {}),
       source,
-    })
-  }
-  return definitions
+    }
+  })
 }
 
 /** Events read and deliberately not stored: rolling statistics and composites that our rows do not describe. */
