@@ -17,6 +17,8 @@ import type { Policy, PolicyContext } from '../policies/policy.ts'
 import { type GateAct, OpenGate } from '../risk/gate.ts'
 import { runBacktest, type SimulatedVenue } from '../sim/backtest.ts'
 import { type CollectedRun, RunCollector } from './collector.ts'
+import type { TrialEvidence } from './performance.ts'
+import { buildRunReport, type RunReport } from './runReport.ts'
 
 const FEES = { makerBps: -0.5, takerBps: 4.5, source: 'scripted' }
 const LINEAR: InstrumentSpec = {
@@ -88,6 +90,34 @@ export function scriptedRun(script: Script): { run: CollectedRun; engine: Engine
     new MergedTape([{ source: tape.reader() }]),
   )
   return { run: collector.finish(engine.clock.nowUs), engine, rows: counts.rows }
+}
+
+/** The script's run as a report. */
+export function scriptedReport(script: Script, title: string, trials: TrialEvidence): RunReport {
+  const { run, rows } = scriptedRun(script)
+  return buildRunReport(run, {
+    title,
+    mode: 'backtest',
+    gimbalVersion: '0.1.0',
+    seed: script.seed,
+    policies: [{ name: 'scripted-quoter', settings: { halfSpread: script.halfSpread, everySeconds: 10 } }],
+    cash: { USDT: 50_000, BTC: 0.5 },
+    sources: [{ name: `scripted market, seed ${script.seed}`, kind: 'synthetic', sha256: scriptHash(script), rows }],
+    dataHash: scriptHash(script),
+    journal: null,
+    rows,
+    assumptions: [
+      {
+        about: 'queue',
+        text: 'A resting order fills as soon as a trade goes through its price, never at it: pessimistic.',
+      },
+      { about: 'latency', text: 'Orders take 2 to 6 ms to the venue and answers 2 ms back, whatever the load.' },
+      { about: 'fees', text: 'Makers are paid 0.5 bps and takers pay 4.5 bps, at every volume.' },
+      { about: 'impact', text: 'Our orders move nobody: optimistic for large ones.' },
+    ],
+    limits: { 'position (lots)': 8000, 'drawdown from peak': 0.0625 },
+    trials,
+  })
 }
 
 /** Hash naming the generated data, as a catalog would. */
