@@ -213,21 +213,16 @@ function readBar(row: TableRow, columns: BarColumns, what: BarPlan): Bar | undef
     high,
     low,
     close,
-    volume: what.quoteVolume ? inBase(volume, (open + high + low + close) / 4) : volume,
+    volume,
     priceDecimals: Math.max(
       decimalsOf(row.text(columns.open)),
       decimalsOf(row.text(columns.high)),
       decimalsOf(row.text(columns.low)),
       decimalsOf(row.text(columns.close)),
     ),
-    volumeDecimals: what.quoteVolume ? QUOTE_VOLUME_DECIMALS : decimalsOf(row.text(columns.volume)),
+    volumeDecimals: decimalsOf(row.text(columns.volume)),
     place: row.place,
   }
-}
-
-function inBase(quoteVolume: number, price: number): number {
-  const scale = 10 ** QUOTE_VOLUME_DECIMALS
-  return Math.round((quoteVolume / price) * scale) / scale
 }
 
 async function readFunding(file: InputFile, sink: ImportSink, options: ImportOptions, what: BarPlan): Promise<void> {
@@ -288,7 +283,8 @@ async function readBars(file: InputFile, sink: ImportSink, options: ImportOption
       if (what.instrument.venue === 'unnamed') {
         sink.trap('venue-unnamed', row.place, 'the file does not say where this traded; --instrument names it')
       }
-      series = new BarSeries(sink, what.instrument, what.series as BarKind, what.durationUs)
+      const decimals = what.quoteVolume ? QUOTE_VOLUME_DECIMALS : undefined
+      series = new BarSeries(sink, what.instrument, what.series as BarKind, what.durationUs, decimals)
       return 'header'
     },
     (row) => {

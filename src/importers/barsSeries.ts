@@ -24,6 +24,7 @@ export interface Bar {
   readonly high: number
   readonly low: number
   readonly close: number
+  /** As written: in the base, or in the quote where the series was told so. */
   readonly volume: number
   readonly priceDecimals: number
   readonly volumeDecimals: number
@@ -63,6 +64,7 @@ export class BarSeries {
   readonly #sink: ImportSink
   readonly #kind: BarKind
   readonly #durationUs: number
+  readonly #quoteVolumeDecimals: number | undefined
   readonly #index: number
   readonly #cadence: Cadence
   #before: Bar | undefined
@@ -73,11 +75,22 @@ export class BarSeries {
   #drawn: Run | undefined
   #flat: Run | undefined
 
-  /** @param durationUs Length of a bar; where it varies (months) the nominal one, for gaps. */
-  constructor(sink: ImportSink, instrument: SketchedInstrument, kind: BarKind, durationUs: number) {
+  /**
+   * @param durationUs Length of a bar; where it varies (months) the nominal one, for gaps.
+   * @param quoteVolumeDecimals Given when volumes are in the quote: they are divided by the bar's mean price and
+   *   rounded to so many decimals.
+   */
+  constructor(
+    sink: ImportSink,
+    instrument: SketchedInstrument,
+    kind: BarKind,
+    durationUs: number,
+    quoteVolumeDecimals?: number,
+  ) {
     this.#sink = sink
     this.#kind = kind
     this.#durationUs = durationUs
+    this.#quoteVolumeDecimals = quoteVolumeDecimals
     this.#index = sink.instrument(instrument)
     this.#cadence = new Cadence(sink, 'bars', durationUs)
   }
@@ -139,7 +152,7 @@ export class BarSeries {
       sink.row(Kind.BAR_OPEN, 0, open, 0, 0, flags)
       sink.row(Kind.BAR_HIGH, 0, high, 0, 0, flags)
       sink.row(Kind.BAR_LOW, 0, low, 0, 0, flags)
-      sink.row(Kind.BAR_CLOSE, 0, close, bar.volume, this.#durationUs, flags)
+      sink.row(Kind.BAR_CLOSE, 0, close, this.#volumeOf(bar), this.#durationUs, flags)
     } else if (this.#kind === 'mark') {
       sink.row(Kind.MARK, 0, 0, 0, close, flags)
       sink.row(Kind.MARK_EXTREME, 1, 0, 0, high, flags)
@@ -147,6 +160,12 @@ export class BarSeries {
     } else sink.row(Kind.INDEX, 0, 0, 0, close, flags)
     sink.end()
     sink.count('bars')
+  }
+
+  /** Volume in base units. */
+  #volumeOf({ open, high, low, close, volume }: Bar): number {
+    if (this.#quoteVolumeDecimals === undefined) return volume
+    return rounded((4 * volume) / (open + high + low + close), this.#quoteVolumeDecimals)
   }
 
   #watchFlat(bar: Bar): void {

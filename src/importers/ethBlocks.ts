@@ -8,7 +8,7 @@
  * Traps by name: `no-block-time` (many of these files lack the timestamp; it is then estimated from the number, days
  * off at worst, and every row is flagged), `pre-london` (a base fee of 0 before block 12,965,000 means there was none:
  * no row), `name-contradicts-content` (one published file holds the neighbour of the block it is named for),
- * `gas-used-implausible` (some receipts carry 0 or 1 for gas used: SCALAR 2 is then left out).
+ * `gas-used-implausible` (some receipts carry 0, 1 or 2^64 - 1 for gas used: SCALAR 2 is then left out).
  */
 
 import { GimbalError } from '../core/errors.ts'
@@ -26,10 +26,13 @@ const SECONDS_MAX = 4_102_444_800
 const BLOCK_MAX = 1e9
 /** No transaction can use less: the fee for being a transaction at all (Yellow Paper, appendix G). */
 const TRANSACTION_GAS_MIN = 21_000
+/** Far above any block's gas limit so far. */
+const BLOCK_GAS_MAX = 1e9
 const BYTES_MAX = 256 * 2 ** 20
 const NAME = /^eth_block_trace_(\d+)\.json$/
 
 interface Receipt {
+  /** As written: some files have 0, 1 or 2^64 - 1 here. */
   readonly gasUsed: number
   readonly gasPrice: number
 }
@@ -55,10 +58,10 @@ function receiptsOf(file: InputFile, block: number, value: unknown, sink: Import
   const receipts: Receipt[] = []
   for (const [at, entry] of value.entries()) {
     const fields = record(entry)
-    const gasUsed = count(fields?.['gas_used'])
+    const gasUsed = fields?.['gas_used']
     const gasPrice = count(fields?.['effective_gas_price'])
     const hash = fields?.['transaction_hash']
-    if (!fields || Number.isNaN(gasUsed) || Number.isNaN(gasPrice) || typeof hash !== 'string') {
+    if (!fields || typeof gasUsed !== 'number' || Number.isNaN(gasPrice) || typeof hash !== 'string') {
       sink.reject('receipt-invalid', START, `receipts[${at}]`)
     } else if (fields['block_number'] !== block) sink.reject('receipt-of-another-block', START, `receipts[${at}]`)
     else if (seen.has(hash)) sink.reject('duplicate-receipt', START, `receipts[${at}]`)
@@ -111,11 +114,12 @@ async function read(file: InputFile, sink: ImportSink): Promise<void> {
   sink.row(Kind.BLOCK, 0, 0, 0, block, flags)
   if (block >= LONDON_BLOCK) sink.row(Kind.BASE_FEE, 0, 0, 0, baseFee, flags)
   sink.row(Kind.SCALAR, 0, 0, 1, receipts.length, flags)
-  const absurd = receipts.filter(({ gasUsed }) => gasUsed < TRANSACTION_GAS_MIN).length
+  const sound = (gasUsed: number) => gasUsed >= TRANSACTION_GAS_MIN && gasUsed <= BLOCK_GAS_MAX
+  const absurd = receipts.filter(({ gasUsed }) => !sound(gasUsed)).length
   if (absurd === 0) {
     const used = receipts.reduce((sum, receipt) => sum + receipt.gasUsed, 0)
     sink.row(Kind.SCALAR, 0, 0, 2, used, flags)
-  } else sink.trap('gas-used-implausible', START, `${absurd} of ${receipts.length} receipts below 21,000 gas`)
+  } else sink.trap('gas-used-implausible', START, `${absurd} of ${receipts.length} receipts use gas no transaction can`)
   sink.end()
   sink.begin('gas', index, timeUs, timeUs)
   if (receipts.length > 0) sink.row(Kind.GAS_PRICE, 0, 0, 0, medianPrice(receipts), flags)

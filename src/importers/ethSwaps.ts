@@ -10,15 +10,14 @@
  * Every row is flagged. Swaps of failed transactions (`error` is not empty) moved nothing and are skipped by name.
  *
  * The instrument is named by the two tokens (symbol where known, else address), the contract and the kind of contract:
- * WETH-USDC-POOL-0x…@uniswap-v2-ethereum. The table is not in order of blocks and is not sorted: `out-of-order` is
- * counted when `created_at` runs backwards.
+ * WETH-USDC-POOL-0x…@uniswap-v2-ethereum. The table is in no order at all: it is sorted by `created_at`, block and
+ * position on reading, trap `not-in-time-order`. Swaps of a token for itself say nothing and are skipped by name.
  */
 
-import { isoTime } from '../core/clock.ts'
 import { Flag, Kind } from '../market/tape.ts'
 import type { Importer, ImportSink } from '../store/importer.ts'
 import type { InputFile } from '../store/inputFile.ts'
-import { expectHeader, firstLine, readTable, type TableRow } from './csv.ts'
+import { expectHeader, firstLine, readTable, type TableRow, tableInvalid } from './csv.ts'
 import { estimatedBlockUs } from './ethBlocksTime.ts'
 import { poolInstrument } from './uniswapMinute.ts'
 
@@ -31,6 +30,7 @@ const AT = Object.fromEntries(HEADER.map((name, column) => [name, column])) as R
 const ADDRESS = /^0x[0-9a-f]{40}$/
 const HASH = /^0x[0-9a-f]{64}$/
 const BLOCK_MAX = 1e9
+const SWAPS_MAX = 5_000_000
 
 const TOKENS: Readonly<Record<string, string>> = {
   '0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2': 'WETH',
@@ -53,8 +53,9 @@ function venueOf(row: TableRow): string {
   return VENUES[abi] ?? `${abi.toLowerCase()}-ethereum`
 }
 
+/** An address in lower case: some are written with the mixed case of a checksum. */
 function addressOf(row: TableRow, name: string): string {
-  const text = row.text(AT[name]!)
+  const text = row.text(AT[name]!).toLowerCase()
   if (!ADDRESS.test(text)) row.fault('address-invalid', `${name}: ${text.slice(0, 60)}`)
   return text
 }
@@ -67,62 +68,79 @@ function wholeOf(row: TableRow, name: string): number {
   return value
 }
 
-class SwapReader {
-  readonly #sink: ImportSink
-  readonly #seen = new Set<string>()
-  #lastUs = 0
+/** One swap as numbers. */
+interface Swap {
+  readonly timeUs: number
+  readonly block: number
+  readonly position: number
+  readonly line: number
+  readonly venue: string
+  readonly contract: string
+  readonly token0: string
+  readonly token1: string
+  readonly amount0: number
+  readonly amount1: number
+}
 
-  constructor(sink: ImportSink) {
-    this.#sink = sink
+/** Reads a line; undefined when it left a fault or is skipped by name. */
+function readSwap(row: TableRow, sink: ImportSink, seen: Set<string>): Swap | undefined {
+  const timeUs = row.isoTime(AT['created_at']!)
+  const venue = venueOf(row)
+  const block = wholeOf(row, 'block_number')
+  const position = wholeOf(row, 'transaction_position')
+  const contract = addressOf(row, 'contract_address')
+  const tokenIn = addressOf(row, 'token_in_address')
+  const tokenOut = addressOf(row, 'token_out_address')
+  const amountIn = row.size(AT['token_in_amount']!)
+  const amountOut = row.size(AT['token_out_amount']!)
+  const hash = row.text(AT['transaction_hash']!)
+  const trace = row.text(AT['trace_address']!)
+  if (!HASH.test(hash)) row.fault('hash-invalid', hash.slice(0, 80))
+  if (!/^\[[\d, ]*\]$/.test(trace)) row.fault('trace-invalid', trace.slice(0, 80))
+  if (block === 0) row.fault('block-invalid', row.text(AT['block_number']!))
+  const key = `${hash}${trace}`
+  if (!row.faulty && seen.has(key)) row.fault('duplicate-swap', key.slice(0, 120))
+  if (row.faulty) return undefined
+  seen.add(key)
+  if (row.text(AT['error']!) !== '') {
+    sink.skip('swap of a failed transaction')
+    return undefined
   }
-
-  read(row: TableRow): void {
-    const sink = this.#sink
-    const timeUs = row.isoTime(AT['created_at']!)
-    const venue = venueOf(row)
-    const block = wholeOf(row, 'block_number')
-    const position = wholeOf(row, 'transaction_position')
-    const contract = addressOf(row, 'contract_address')
-    const tokenIn = addressOf(row, 'token_in_address')
-    const tokenOut = addressOf(row, 'token_out_address')
-    const amountIn = row.size(AT['token_in_amount']!)
-    const amountOut = row.size(AT['token_out_amount']!)
-    const hash = row.text(AT['transaction_hash']!)
-    const trace = row.text(AT['trace_address']!)
-    if (!HASH.test(hash)) row.fault('hash-invalid', hash.slice(0, 80))
-    if (!/^\[[\d, ]*\]$/.test(trace)) row.fault('trace-invalid', trace.slice(0, 80))
-    if (block === 0) row.fault('block-invalid', row.text(AT['block_number']!))
-    if (!row.faulty && tokenIn === tokenOut) row.fault('same-token', tokenIn)
-    const key = `${hash}${trace}`
-    if (!row.faulty && this.#seen.has(key)) row.fault('duplicate-swap', key.slice(0, 120))
-    if (row.faulty) return
-    this.#seen.add(key)
-    const error = row.text(AT['error']!)
-    if (error !== '') {
-      sink.skip('swap of a failed transaction')
-      return
-    }
-    if (timeUs < this.#lastUs) {
-      sink.trap('out-of-order', row.place, `${isoTime(timeUs)} after ${isoTime(this.#lastUs)}`)
-    } else this.#lastUs = timeUs
-    const inIsFirst = tokenIn < tokenOut
-    const [token0, token1] = inIsFirst ? [tokenIn, tokenOut] : [tokenOut, tokenIn]
-    const names = { token0: TOKENS[token0] ?? token0, token1: TOKENS[token1] ?? token1 }
-    const instrument = poolInstrument(venue, contract, names)
-    const index = sink.instrument({ ...instrument, source: 'token addresses of the swap' })
-    sink.begin('pool', index, timeUs, estimatedBlockUs(block))
-    const amount0 = inIsFirst ? amountIn : -amountOut
-    const amount1 = inIsFirst ? -amountOut : amountIn
-    sink.row(Kind.POOL_SWAP, 0, 0, amount0, amount1, Flag.SUSPECT)
-    sink.row(Kind.SCALAR, 0, 0, 1, block, Flag.SUSPECT)
-    sink.row(Kind.SCALAR, 0, 0, 2, position, Flag.SUSPECT)
-    sink.end()
-    sink.count('swaps')
+  if (tokenIn === tokenOut) {
+    sink.skip('swap of a token for itself')
+    return undefined
+  }
+  const inIsFirst = tokenIn < tokenOut
+  return {
+    timeUs,
+    block,
+    position,
+    line: row.line,
+    venue,
+    contract,
+    token0: inIsFirst ? tokenIn : tokenOut,
+    token1: inIsFirst ? tokenOut : tokenIn,
+    amount0: inIsFirst ? amountIn : -amountOut,
+    amount1: inIsFirst ? -amountOut : amountIn,
   }
 }
 
+function emit(swap: Swap, sink: ImportSink): void {
+  const { token0, token1, block } = swap
+  const names = { token0: TOKENS[token0] ?? token0, token1: TOKENS[token1] ?? token1 }
+  const instrument = poolInstrument(swap.venue, swap.contract, names)
+  const index = sink.instrument({ ...instrument, source: 'token addresses of the swap' })
+  sink.begin('pool', index, swap.timeUs, estimatedBlockUs(block))
+  sink.row(Kind.POOL_SWAP, 0, 0, swap.amount0, swap.amount1, Flag.SUSPECT)
+  sink.row(Kind.SCALAR, 0, 0, 1, block, Flag.SUSPECT)
+  sink.row(Kind.SCALAR, 0, 0, 2, swap.position, Flag.SUSPECT)
+  sink.end()
+  sink.count('swaps')
+}
+
 async function read(file: InputFile, sink: ImportSink): Promise<void> {
-  const reader = new SwapReader(sink)
+  const swaps: Swap[] = []
+  const seen = new Set<string>()
   await readTable(
     file,
     sink,
@@ -131,12 +149,20 @@ async function read(file: InputFile, sink: ImportSink): Promise<void> {
       sink.trap(
         'no-block-time',
         row.place,
-        'created_at is when a swap was indexed; venue times are estimated from block numbers',
+        'created_at is when a swap was indexed; venue times are estimated from blocks',
       )
+      sink.trap('not-in-time-order', row.place, 'sorted by created_at, block and position on reading')
       return 'header'
     },
-    (row) => reader.read(row),
+    (row) => {
+      const swap = readSwap(row, sink, seen)
+      if (swap && swaps.push(swap) > SWAPS_MAX) {
+        throw tableInvalid(file, row, 'Too many swaps to sort', { swapsMax: String(SWAPS_MAX) })
+      }
+    },
   )
+  swaps.sort((a, b) => a.timeUs - b.timeUs || a.block - b.block || a.position - b.position || a.line - b.line)
+  for (const swap of swaps) emit(swap, sink)
 }
 
 export const ethSwaps: Importer = {

@@ -7,7 +7,8 @@
  *   …_openinterest_european_…                                       time, contracts
  *   20210104_spx_minute_trade.csv                                   the index: time, open, high, low, close, ticks
  *
- * Times are milliseconds since midnight in New York, of the minute's start; rows are known when it ends. Prices and
+ * Times are milliseconds since midnight of the minute's start, in New York for options and in Chicago for the index
+ * (LEAN's market-hours database says so; trap `chicago-time`); rows are known when the minute ends. Prices and
  * strikes of options are in ten-thousandths of a dollar, those of the index in dollars. Of a minute of quotes the close
  * is kept (QUOTE bid and ask, stream `quote`), its open, high and low are not. A minute of trades is a bar. Open interest is one
  * OPEN_INTEREST, at the time given. The index is a bar of SPX-USD-SPOT@cboe without volume (the file counts
@@ -16,7 +17,7 @@
  * SPX options settle on the opening of their expiry (09:30 New York), SPXW ones on the close (16:00): expiries carry
  * that time. Contracts are of 100, in dollars: SPXW-USD-OPTION-20210104-3700-C@cboe.
  *
- * Traps: `missing-bars` for the index, `crossed-quote`, `out-of-order`.
+ * Traps: `chicago-time`, `missing-bars` and `flat-bars` for the index, `crossed-quote`, `out-of-order`.
  *
  * Source: https://github.com/QuantConnect/Lean/blob/master/Data/option/readme.md
  */
@@ -43,7 +44,7 @@ interface LeanFile {
   readonly type: LeanType
   readonly instrument: SketchedInstrument
   readonly option: boolean
-  /** Midnight in New York, in µs since 1970 UTC. */
+  /** Midnight on the clock of the file, in µs since 1970 UTC. */
   readonly midnightUs: number
 }
 
@@ -65,7 +66,8 @@ function describe(name: string): LeanFile | undefined {
   if (right === undefined) {
     if (type !== 'trade') return undefined
     const index = { ...spot('cboe', root, root, 'USD'), tickSize: '0.01', lotSize: '1', source: 'gimbal: index points' }
-    return { type, instrument: index, option: false, midnightUs: start }
+    // Chicago's clock is an hour behind New York's, all year round.
+    return { type, instrument: index, option: false, midnightUs: start + HOUR_US }
   }
   const [expiryYear = '', expiryMonth = '', expiryDay = ''] = expiry
   const settles = OPENING_SETTLED.has(root) ? 9.5 : 16
@@ -111,8 +113,8 @@ function scaled(row: TableRow, column: number): number {
 
 /** One side of a minute of quotes: its close and size, or nothing when the cells are empty or zero. */
 function quoteSide(row: TableRow, first: number): { price: number; size: number } {
-  const cells = [0, 1, 2, 3, 4].map((at) => row.text(first + at))
-  if (cells.every((cell) => cell === '')) return { price: 0, size: 0 }
+  const unquoted = [0, 1, 2, 3].every((at) => row.text(first + at) === '')
+  if (unquoted && (row.text(first + 4) === '' || row.text(first + 4) === '0')) return { price: 0, size: 0 }
   const open = scaled(row, first)
   const high = scaled(row, first + 1)
   const low = scaled(row, first + 2)
@@ -254,6 +256,7 @@ async function read(file: InputFile, sink: ImportSink): Promise<void> {
           found: String(row.count),
         })
       }
+      if (!what.option) sink.trap('chicago-time', row.place, 'minutes of the index are counted on the clock of Chicago')
       return 'data'
     },
     (row) => reader.read(row),

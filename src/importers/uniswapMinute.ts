@@ -6,10 +6,13 @@
  * liquidity beyond 2^53 are rounded to doubles: 16 significant digits remain. The opening, lowest and highest tick
  * and the gross amounts in are not stored.
  *
+ * Traps: `close-outside-range` (older files name a closing tick beyond the minute's own highest or lowest; flagged),
+ * `late-start` and `early-end` (a file runs from the first swap of its day to the last), `missing-minutes`.
+ *
  * The name gives chain and pool. A pool in the table below is known by its tokens; any other is TOKEN0-TOKEN1.
  */
 
-import { Kind } from '../market/tape.ts'
+import { Flag, Kind } from '../market/tape.ts'
 import type { Importer, ImportSink, SketchedInstrument } from '../store/importer.ts'
 import type { InputFile } from '../store/inputFile.ts'
 import { expectHeader, firstLine, plainName, type TableRow, tableInvalid } from './csv.ts'
@@ -100,15 +103,21 @@ async function read(file: InputFile, sink: ImportSink): Promise<void> {
       const highest = tickOf(row, 6)
       const liquidity = row.amount(9)
       if (liquidity < 0) row.fault('liquidity-negative', row.text(9).slice(0, 40))
-      if (lowest > Math.min(open, close) || highest < Math.max(open, close)) {
-        row.fault('tick-outside', `close ${close}, open ${open}, lowest ${lowest}, highest ${highest}`)
-      }
       if (row.amount(7) < 0 || row.amount(8) < 0)
         row.fault('amount-in-negative', `${row.text(7)}, ${row.text(8)}`.slice(0, 80))
       if (row.faulty) return
+      let doubt = flags
+      if (lowest > Math.min(open, close) || highest < Math.max(open, close)) {
+        sink.trap(
+          'close-outside-range',
+          row.place,
+          `close ${close}, open ${open}, lowest ${lowest}, highest ${highest}`,
+        )
+        doubt |= Flag.SUSPECT
+      }
       sink.begin('pool', index, endUs, endUs)
-      sink.row(Kind.POOL_SWAP, 0, 0, amount0, amount1, flags)
-      sink.row(Kind.POOL_STATE, 0, close, 0, liquidity, flags)
+      sink.row(Kind.POOL_SWAP, 0, 0, amount0, amount1, doubt)
+      sink.row(Kind.POOL_STATE, 0, close, 0, liquidity, doubt)
       sink.end()
     },
   )
