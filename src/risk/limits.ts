@@ -279,7 +279,7 @@ function within(tick: number, reference: number, bps: number): boolean {
 }
 
 /** Absolute worth of lots at a price in dollars; for options that of as much underlying. NaN while a price is unknown. */
-export function dollars(market: MarketState, price: number, lots: number, ledger: PortfolioView): number {
+function dollars(market: MarketState, price: number, lots: number, ledger: PortfolioView): number {
   const { instrument } = market
   if (lots === 0) return 0
   if (instrument.kind === 'option') {
@@ -287,8 +287,10 @@ export function dollars(market: MarketState, price: number, lots: number, ledger
     const underlying = Number.isNaN(known) ? instrument.strike : known
     return Math.abs(lots) * instrument.lots.size * Number(instrument.spec.multiplier) * underlying
   }
+  // An inverse contract is a number of dollars, whatever its price; through its worth in coins it would be rounded.
+  if (instrument.inverse) return Math.abs(lots) * instrument.lots.size * Number(instrument.spec.multiplier)
   const units = Math.abs(instrument.valueAtPrice(price, lots)) / atomsPerUnit(instrument.settle)
-  return units * (instrument.inverse ? price : ledger.rate(instrument.settle))
+  return units * ledger.rate(instrument.settle)
 }
 
 /** Lots resting against a market order within the taker collar; the touch, or the last bar, where there is no book. */

@@ -30,6 +30,9 @@ export class DepthCollapse {
     return false
   }
 
-  /** Depth that stays low after a person looked at it is the new usual. */
-  rebase(): void {}
+  /** Depth that stays low after a person looked at it is the new usual: learning starts afresh. */
+  rebase(): void {
+    this.#usual.clear()
+    this.allowed = 0
+  }
 }
