@@ -3,19 +3,13 @@
  * @file `gimbal <verb>`: the command line. Verbs load their code only when they run, so `--help` is instant.
  */
 
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError, Option } from 'commander'
 import { GimbalError } from '../core/errors.ts'
 import { EXIT, Terminal } from './terminal.ts'
+import { gimbalVersion } from './version.ts'
 
 /** What a verb's action returns: its exit code, 0 when absent. */
 type Outcome = number | undefined
-
-/** Version of this installation, from package.json. */
-export function gimbalVersion(): string {
-  return (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string })
-    .version
-}
 
 const collect = (value: string, list: string[]): string[] => [...list, value]
 
@@ -30,12 +24,10 @@ function verb(program: Command, name: string, summary: string, example: string):
 }
 
 /** Runs a verb's action and turns whatever it throws into a message and an exit code. */
-function act<O extends { json?: boolean }>(
-  load: () => Promise<(terminal: Terminal, options: O, args: string[]) => Promise<Outcome>>,
-) {
+function act<O>(load: () => Promise<(terminal: Terminal, options: O, args: string[]) => Promise<Outcome>>) {
   return async (...given: unknown[]) => {
     const command = given.at(-1) as Command
-    const options = command.opts() as O
+    const options = command.opts<O & { json?: boolean }>()
     const terminal = new Terminal(options.json === true)
     try {
       const action = await load()
@@ -134,9 +126,12 @@ export function buildProgram(): Command {
     .option('--from <time>', 'first moment, UTC')
     .option('--to <time>', 'moment after the last, UTC')
     .option('--seed <n>', 'seed of everything random', '1')
-    .option('--queue <model>', 'queue model of the exchange', 'power-probability-3')
-    .option('--entry-latency <us>', 'order latency to the venue, µs', '5000')
-    .option('--response-latency <us>', 'latency of its answers, µs', '5000')
+    .option('--queue <model>', 'queue model: risk-averse, power:N, power2:N, power3:N, log, log2', 'risk-averse')
+    .option(
+      '--latency <model>',
+      'order latency: constant:ENTRY:RESPONSE in µs, or feed:MULTIPLIER of the recorded feed latency',
+      'constant:20000:20000',
+    )
     .addOption(
       new Option('--risk <key=value>', 'limit or breaker setting; repeatable')
         .argParser(collect)

@@ -78,6 +78,15 @@ test('a venue whose clock runs ahead is shifted before it is ordered', () => {
   ])
 })
 
+test('a shifted row shows its corrected venue time, and the source is left as it was', () => {
+  const source = tape([{ timeUs: 10, venueUs: 1_000_012, rows: 2 }], 0)
+  for (let reading = 0; reading < 2; reading++) {
+    const merged = new MergedTape([{ source: source.rewind(), venueShiftUs: -1_000_010 }])
+    expect(merged.advance()).toBe(true)
+    expect(merged.batch.venueTimeUs[merged.row]).toBe(2)
+  }
+})
+
 test('instruments are renumbered into the universe of the run', () => {
   const merged = new MergedTape([
     { source: tape([{ timeUs: 1, venueUs: 1, rows: 1 }], 0), instruments: Uint16Array.of(7) },

@@ -277,6 +277,34 @@ export class RecutTape implements TapeSource {
   }
 }
 
+/** A tape whose venue times are moved: whoever reads it downstream sees corrected times only. */
+class ShiftedTape implements TapeSource {
+  readonly #source: TapeSource
+  readonly #shiftUs: number
+  #out = new TapeBatch(4096)
+
+  constructor(source: TapeSource, shiftUs: number) {
+    this.#source = source
+    this.#shiftUs = shiftUs
+  }
+
+  next(): TapeBatch | undefined {
+    const batch = this.#source.next()
+    if (!batch) return undefined
+    // Copied, because the source's batch may be shared with another reader.
+    if (this.#out.capacity < batch.count) this.#out = new TapeBatch(batch.count)
+    const out = this.#out
+    out.count = 0
+    out.pushRows(batch, 0, batch.count)
+    for (let row = 0; row < out.count; row++) out.venueTimeUs[row]! += this.#shiftUs
+    return out
+  }
+
+  close(): void {
+    this.#source.close()
+  }
+}
+
 /** How a tape is ordered: by when we learned of a row, or by when the venue says it happened. */
 export type TapeView = 'received' | 'venue'
 
@@ -294,16 +322,14 @@ class Head {
   readonly rank: number
   readonly source: TapeSource
   readonly instruments: Uint16Array | undefined
-  readonly shiftUs: number
   batch: TapeBatch | undefined
   row = -1
   key = Number.NEGATIVE_INFINITY
 
   constructor(input: MergeInput, rank: number) {
     this.rank = rank
-    this.source = input.source
+    this.source = input.venueShiftUs ? new ShiftedTape(input.source, input.venueShiftUs) : input.source
     this.instruments = input.instruments
-    this.shiftUs = input.venueShiftUs ?? 0
   }
 
   /** Moves to the next row; false at the end. The key never decreases: within one source order of arrival wins. */
@@ -317,7 +343,7 @@ class Head {
       if (!batch) return false
     }
     this.row = row
-    const time = byVenue ? batch.venueTimeUs[row]! + this.shiftUs : batch.timeUs[row]!
+    const time = byVenue ? batch.venueTimeUs[row]! : batch.timeUs[row]!
     if (time > this.key) this.key = time
     return true
   }
@@ -344,7 +370,7 @@ export class MergedTape {
   timeUs = Number.NEGATIVE_INFINITY
   /** The current row's venue time, corrected for the clock difference. */
   get venueTimeUs(): number {
-    return this.batch.venueTimeUs[this.row]! + this.#current!.shiftUs
+    return this.batch.venueTimeUs[this.row]!
   }
   /** Index of the current row's instrument in the universe of the run. */
   get instrument(): number {

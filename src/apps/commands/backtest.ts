@@ -1,0 +1,122 @@
+/** @file `gimbal backtest`: a policy over a catalog, with journal and report. */
+
+import { join } from 'node:path'
+import { queueModelNamed } from '../../sim/queueModels.ts'
+import { defaultCash, type RunOutcome, runBacktestJob } from '../backtestRun.ts'
+import { catalogData } from '../catalogData.ts'
+import { completePlan, DEFAULT_EXCHANGE, latencyNamed, type RunPlan, riskFrom } from '../runPlan.ts'
+import { EXIT, numberOption, pairs, type Terminal, thousands, timeOption } from '../terminal.ts'
+import { gimbalVersion } from '../version.ts'
+
+interface BacktestOptions {
+  readonly catalog: string
+  readonly policy: string
+  readonly instrument: readonly string[]
+  readonly set: readonly string[]
+  readonly cash: readonly string[]
+  readonly from?: string
+  readonly to?: string
+  readonly seed: string
+  readonly queue: string
+  readonly latency: string
+  readonly risk: readonly string[]
+  readonly shuffleIo?: boolean
+  readonly out: string
+}
+
+export async function backtest(terminal: Terminal, options: BacktestOptions): Promise<number> {
+  // Wrong settings are found before any tape is opened.
+  const risk = riskFrom(options.risk)
+  queueModelNamed(options.queue)
+  latencyNamed(options.latency)
+  const seed = numberOption(options.seed, '--seed', 0)
+  const data = await catalogData(
+    options.catalog,
+    {
+      ...(options.instrument.length > 0 ? { instruments: options.instrument } : {}),
+      ...(options.from ? { fromUs: timeOption(options.from, '--from') } : {}),
+      ...(options.to ? { toUs: timeOption(options.to, '--to') } : {}),
+    },
+    (tape, rows) => terminal.progress(`building the tape ${tape} of ${thousands(rows)} rows (once)`),
+  )
+  const given = pairs(options.cash, '--cash')
+  const cash =
+    options.cash.length > 0
+      ? Object.fromEntries(
+          Object.entries(given).map(([currency, units]) => [currency, numberOption(units, `--cash ${currency}`, 0)]),
+        )
+      : defaultCash(data)
+  const plan: RunPlan = completePlan(
+    {
+      policies: [{ name: options.policy, settings: pairs(options.set, '--set') }],
+      risk,
+      exchange: { ...DEFAULT_EXCHANGE, queue: options.queue, latency: options.latency },
+      cash,
+      seed,
+    },
+    data.universe,
+  )
+  let stop = false
+  const onInterrupt = () => {
+    stop = true
+  }
+  process.once('SIGINT', onInterrupt)
+  const instruments = data.universe.instruments.map(({ id }) => id)
+  const outcome = runBacktestJob(plan, data, {
+    title: `${options.policy} on ${instruments.length > 3 ? `${instruments.length} instruments` : instruments.join(', ')}`,
+    gimbalVersion: gimbalVersion(),
+    folder: join(options.out, options.policy),
+    ledgerPath: join(options.out, 'trials.jsonl'),
+    date: new Date().toISOString(),
+    shuffleIo: options.shuffleIo === true,
+    onProgress: (rows, share) => {
+      terminal.progress(
+        `${options.policy}: ${thousands(rows)} rows${Number.isNaN(share) ? '' : `, ${(share * 100).toFixed(0)} %`}`,
+      )
+      return !stop
+    },
+  })
+  process.removeListener('SIGINT', onInterrupt)
+  terminal.progress('', true)
+  printOutcome(terminal, outcome)
+  terminal.result(outcomeJson(outcome))
+  return outcome.interrupted ? EXIT.interrupted : EXIT.ok
+}
+
+/** A run in a few lines: what it was, what came of it, where to look. */
+export function printOutcome(terminal: Terminal, outcome: RunOutcome): void {
+  const { report, journalHash, rows, seconds } = outcome
+  const { performance: judged, run } = report
+  terminal.line(`${report.facts.title}  [${report.provenance.toUpperCase()}]`)
+  terminal.line(`  ${report.verdict}`)
+  terminal.line(
+    `  equity ${thousands(judged.startEquity)} → ${thousands(judged.endEquity)} dollars, worst drawdown ${(judged.drawdown.fraction * 100).toFixed(2)} %, costs ${thousands(run.costs)}, turnover ${thousands(judged.turnover)}`,
+  )
+  if (judged.sharpe) {
+    terminal.line(
+      `  Sharpe ${judged.sharpe.perReturn.toFixed(3)} per return over ${judged.sharpe.returns} returns, deflated probability ${judged.sharpe.deflated.toFixed(2)} after ${judged.sharpe.trialCount} trial${judged.sharpe.trialCount === 1 ? '' : 's'}`,
+    )
+  }
+  terminal.line(
+    `  ${thousands(run.riskEvents.count)} risk events, ${thousands(rows)} rows in ${seconds.toFixed(1)} s (${thousands(Math.round(rows / seconds))} rows/s)`,
+  )
+  terminal.line(`  journal ${journalHash}`)
+  terminal.line(`  report  ${join(outcome.folder, 'report.html')}`)
+}
+
+export function outcomeJson(outcome: RunOutcome): object {
+  const { report, journalHash, rows, seconds, folder } = outcome
+  return {
+    title: report.facts.title,
+    provenance: report.provenance,
+    verdict: report.verdict,
+    journal: { sha256: journalHash, directory: join(folder, 'journal') },
+    report: { html: join(folder, 'report.html'), json: join(folder, 'report.json') },
+    rows,
+    seconds,
+    interrupted: outcome.interrupted,
+    performance: report.performance,
+    seed: report.facts.seed,
+    dataHash: report.facts.dataHash,
+  }
+}

@@ -1,0 +1,153 @@
+/**
+ * @file Everything that decides a run, as plain data: written into the journal's header, read back from it, and the
+ * one place where an engine and its exchange are built from it. Backtest, replay and paper build alike.
+ */
+
+import { GimbalError } from '../core/errors.ts'
+import { Engine, type EngineParts, type Observer, type VenuePort } from '../engine/engine.ts'
+import type { Json } from '../journal/header.ts'
+import type { Journal } from '../journal/journal.ts'
+import type { Universe } from '../market/instrument.ts'
+import { buildPolicy } from '../policies/registry.ts'
+import { DEFAULT_RISK, type RiskConfig } from '../risk/riskConfig.ts'
+import { RiskGate } from '../risk/riskGate.ts'
+import { constantLatency, feedLatency, type LatencyModel } from '../sim/latencyModels.ts'
+import { queueModelNamed } from '../sim/queueModels.ts'
+import { ReplayedExchange } from '../sim/replayedExchange.ts'
+import { pairs } from './terminal.ts'
+
+export type Setting = string | number | boolean
+
+/** What decides a run, beside its data. */
+export interface RunPlan {
+  readonly policies: readonly { readonly name: string; readonly settings: Readonly<Record<string, Setting>> }[]
+  readonly risk: RiskConfig
+  readonly exchange: ExchangePlan
+  readonly cash: Readonly<Record<string, number>>
+  readonly seed: number
+}
+
+/** The replayed exchange's models by name. */
+export interface ExchangePlan {
+  /** As {@link queueModelNamed} reads it. */
+  readonly queue: string
+  /** `constant:ENTRY:RESPONSE` in µs, or `feed:MULTIPLIER`, of the recording's own feed latency at that moment. */
+  readonly latency: string
+}
+
+export const DEFAULT_EXCHANGE: ExchangePlan = { queue: 'risk-averse', latency: 'constant:20000:20000' }
+
+/** @throws {GimbalError} `argument-invalid`. */
+export function latencyNamed(text: string): LatencyModel {
+  const [kind, first, second] = text.split(':')
+  const a = Number(first)
+  const b = Number(second ?? first)
+  if (kind === 'constant' && first && a >= 0 && b >= 0) return constantLatency(a, b)
+  if (kind === 'feed' && first && a > 0) return feedLatency({ entryMultiplier: a, responseMultiplier: b, leastUs: 100 })
+  throw new GimbalError('argument-invalid', 'No such latency model', {
+    asked: text,
+    known: 'constant:ENTRY_US:RESPONSE_US, feed:MULTIPLIER',
+  })
+}
+
+/** Infinite limits do not exist in JSON: they are written as the text `none`. */
+export function planToJson(plan: RunPlan): Json {
+  return JSON.parse(
+    JSON.stringify(plan, (_key, value) => (value === Number.POSITIVE_INFINITY ? 'none' : value)),
+  ) as Json
+}
+
+/** @throws {GimbalError} `journal-invalid` when it is not a plan. */
+export function planFromJson(json: Json): RunPlan {
+  const plan = JSON.parse(JSON.stringify(json), (_key, value) =>
+    value === 'none' ? Number.POSITIVE_INFINITY : value,
+  ) as RunPlan
+  if (!Array.isArray(plan?.policies) || !plan.risk || !plan.exchange || !plan.cash || !Number.isFinite(plan.seed)) {
+    throw new GimbalError('journal-invalid', 'The journal’s header holds no run plan', {
+      settings: JSON.stringify(json).slice(0, 120),
+    })
+  }
+  return plan
+}
+
+/** Who stands behind the engine's ports in a run. */
+export interface RunPorts {
+  readonly journal: Journal
+  readonly venue: VenuePort
+  readonly observer?: Observer
+}
+
+/** Fills in the defaults of every policy, so that the journal's header does not depend on what they are tomorrow. */
+export function completePlan(plan: RunPlan, universe: Universe): RunPlan {
+  return {
+    ...plan,
+    policies: plan.policies.map(({ name, settings }) => ({
+      name,
+      settings: buildPolicy(name, settings, universe).settings,
+    })),
+  }
+}
+
+export function buildEngine(plan: RunPlan, universe: Universe, ports: RunPorts): Engine {
+  return new Engine({
+    universe,
+    policies: plan.policies.map(({ name, settings }) => buildPolicy(name, settings, universe)),
+    gate: (parts: EngineParts) => new RiskGate(plan.risk, parts),
+    journal: ports.journal,
+    venue: ports.venue,
+    cash: plan.cash,
+    seed: plan.seed,
+    ...(ports.observer ? { observer: ports.observer } : {}),
+  })
+}
+
+export function buildExchange(plan: RunPlan, universe: Universe): ReplayedExchange {
+  return new ReplayedExchange({
+    universe,
+    cash: plan.cash,
+    settings: { queue: queueModelNamed(plan.exchange.queue), latency: latencyNamed(plan.exchange.latency) },
+  })
+}
+
+/**
+ * The default limits with changes by dotted path: `limits.leverageMax=3`, `breakers.daily-loss.limit=0.05`,
+ * `breakers.stale-data=off`. Values `none` mean no limit.
+ *
+ * @throws {GimbalError} `config-invalid` for a path that does not exist; the gate checks the values.
+ */
+export function riskFrom(changes: readonly string[]): RiskConfig {
+  const config = structuredClone(DEFAULT_RISK) as unknown as Record<string, unknown> & {
+    breakers: Record<string, unknown>[]
+  }
+  for (const [path, text] of Object.entries(pairs(changes, '--risk'))) {
+    const parts = path.split('.')
+    const unknown = () =>
+      new GimbalError('config-invalid', 'No such limit or breaker setting', {
+        asked: path,
+        examples:
+          'limits.leverageMax, limits.instrument.orderNotionalMax, breakers.daily-loss.limit, breakers.stale-data=off',
+      })
+    const value =
+      text === 'none' ? Number.POSITIVE_INFINITY : text === '' || Number.isNaN(Number(text)) ? text : Number(text)
+    if (parts[0] === 'breakers') {
+      const rules = config.breakers.filter((rule) => rule['breaker'] === parts[1])
+      if (rules.length === 0) throw unknown()
+      if (parts.length === 2 && text === 'off') {
+        config.breakers = config.breakers.filter((rule) => rule['breaker'] !== parts[1])
+        continue
+      }
+      if (parts.length !== 3 || !Object.hasOwn(rules[0]!, parts[2]!)) throw unknown()
+      for (const rule of rules) rule[parts[2]!] = value
+      continue
+    }
+    let place: Record<string, unknown> = config
+    for (const part of parts.slice(0, -1)) {
+      if (typeof place[part] !== 'object' || place[part] === null) throw unknown()
+      place = place[part] as Record<string, unknown>
+    }
+    const last = parts.at(-1)!
+    if (typeof place[last] !== 'number') throw unknown()
+    place[last] = value
+  }
+  return config as unknown as RiskConfig
+}
