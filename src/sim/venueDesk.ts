@@ -344,6 +344,7 @@ export class VenueDesk implements Desk {
 
   onFill(order: OwnOrder, tick: number, lots: number, maker: boolean, aheadLots: number): void {
     const instrument = this.#universe.at(order.instrument)
+    this.#fees.roll(this.nowUs)
     const feeAtoms = this.#fees.feeAtoms(instrument, tick, lots, maker, this.account.underlying(order.instrument))
     const fillId = ++this.#lastFillId
     const fill = { tick, lots, feeAtoms, maker, fillId }
