@@ -11,7 +11,7 @@
  */
 
 import { DAY_US, HOUR_US, MINUTE_US, SECOND_US } from '../core/clock.ts'
-import { compact, count, escaped, fixed, latency, percent, plain, utc } from './figures.ts'
+import { bps, compact, count, escaped, fixed, latency, percent, plain, utc } from './figures.ts'
 import type { Distribution } from './sketch.ts'
 
 /** View box of every chart. */
@@ -73,7 +73,7 @@ export function niceTicks(low: number, high: number, wanted: number): number[] {
   const span = high - low
   if (!(span > 0)) return [low]
   const power = 10 ** Math.floor(Math.log10(span / wanted))
-  const step = power * ([1, 2, 2.5, 5, 10].find((factor) => span / (factor * power) <= wanted) ?? 10)
+  const step = power * ([1, 2, 2.5, 5, 10].find((factor) => span / (factor * power) <= wanted + 0.5) ?? 10)
   const ticks: number[] = []
   for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) ticks.push(i * step)
   return ticks
@@ -152,7 +152,8 @@ export function timeChart(chart: TimeChart): string {
   const legend = [
     ...chart.lines.map((line) => `<span><i style="background:var(${line.colour})"></i>${escaped(line.name)}</span>`),
     ...(chart.marks ?? []).map(
-      (each) => `<span><svg width="10" height="10"><use href="#${each.symbol}2" x="5" y="5"/></svg>${each.name}</span>`,
+      (each) =>
+        `<span><svg width="12" height="12"><use href="#${each.symbol}3" x="6" y="${each.symbol === 'up' ? 0 : 12}"/></svg>${each.name}</span>`,
     ),
   ]
   const series = chart.lines.map((line) => ({
@@ -192,6 +193,7 @@ function valueRange(chart: TimeChart): [number, number] {
   if (chart.zero) {
     low = Math.min(low, 0)
     high = Math.max(high, 0)
+    if (low === high) return [0, 1]
   }
   const air = high > low ? (high - low) * 0.06 : Math.max(Math.abs(high) * 0.001, 1e-6)
   return [chart.zero && low === 0 ? 0 : low - air, chart.zero && high === 0 ? 0 : high + air]
@@ -293,7 +295,7 @@ export type DistributionFormat = 'latency' | 'bps' | 'times' | 'usd'
 function written(format: DistributionFormat, value: number | null): string {
   if (format === 'latency') return latency(value)
   if (value === null) return plain(null)
-  if (format === 'bps') return `${plain(value, 3)} bps`
+  if (format === 'bps') return `${bps(value)} bps`
   return format === 'usd' ? `$${compact(Number(value.toPrecision(4)))}` : `${plain(value, 3)}×`
 }
 

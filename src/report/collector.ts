@@ -179,7 +179,7 @@ export interface CollectedRun {
   readonly lastUs: number
   readonly sampleUs: number
   readonly samples: number
-  /** Samples at which equity was unknown for want of a price. */
+  /** Samples at which equity, once known, was unknown again for want of a price. */
   readonly unpricedSamples: number
   /** The shared time axis: starts of buckets. */
   readonly timeline: { readonly widthUs: number; readonly startUs: readonly number[] }
@@ -644,7 +644,8 @@ export class RunCollector implements Observer {
     const ledger = this.#ledger
     const equity = ledger.equity
     if (!Number.isFinite(equity)) {
-      this.#unpriced++
+      // Before the first prices nothing can be known, and nothing is missed.
+      if (!Number.isNaN(this.#startEquity)) this.#unpriced++
       return
     }
     if (Number.isNaN(this.#startEquity)) {

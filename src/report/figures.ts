@@ -19,7 +19,8 @@ export function fixed(value: number, decimals: number): string {
 export function dollars(value: number | null): string {
   if (value === null) return NONE
   const text = fixed(Math.abs(value), value !== 0 && Math.abs(value) < 1 ? 4 : 2)
-  return value < 0 && /[1-9]/.test(text) ? `${MINUS}$${text}` : `$${text}`
+  // The word joiner keeps a line from ending between sign and amount.
+  return value < 0 && /[1-9]/.test(text) ? `${MINUS}\u2060$${text}` : `$${text}`
 }
 
 /** As {@link dollars}, with a plus for gains. */
@@ -44,6 +45,11 @@ export function plain(value: number | null, digits = 6): string {
   const decimals = Math.min(12, Math.max(0, digits - 1 - power))
   const text = fixed(value, decimals)
   return decimals > 0 ? text.replace(/\.?0+$/, '') : text
+}
+
+/** Basis points: two decimals while they matter. */
+export function bps(value: number | null): string {
+  return value === null ? NONE : fixed(value, Math.abs(value) < 100 ? 2 : 1)
 }
 
 export function count(value: number): string {

@@ -11,6 +11,7 @@ import { atomDecimals } from '../market/instrument.ts'
 import { histogram, type Span, share, spans, timeChart, type WaterfallStep, waterfall } from './chart.ts'
 import { COMPONENTS, type Component, type InstrumentReport, type ListedFill } from './collector.ts'
 import {
+  bps,
   count,
   dollars,
   escaped,
@@ -167,13 +168,14 @@ function sharpeCell(sharpe: SharpeEvidence | null, report: RunReport): string {
     sharpe.returnsNeeded === null
       ? ''
       : ` To tell it from zero at 95 % takes ${count(Math.ceil(sharpe.returnsNeeded))} such returns.`
-  const note = `<b>Deflated: ${percent(sharpe.deflated, 1)}</b> probability of a true ratio above zero, counted as the best of ${count(sharpe.trialCount)} ${sharpe.trialCount === 1 ? 'trial' : 'trials'} of “${escaped(trials.family)}” (as a single trial ${percent(sharpe.probabilistic, 1)}). ${count(sharpe.returns)} ${clockName(sharpe.clockUs)} returns over ${durationText(sharpe.periodUs)}, after ${dollars(sharpe.costs)} of costs.${needed}`
+  const note = `<b>Deflated: ${percent(sharpe.deflated, 1)}</b> probability of a true ratio above zero, counted as the best of ${count(sharpe.trialCount)} ${sharpe.trialCount === 1 ? 'trial' : 'trials'} of “${escaped(trials.family)}” (as a single trial ${percent(sharpe.probabilistic, 1)}). ${count(sharpe.returns)} ${clockName(sharpe.clockUs)} returns over ${durationText(sharpe.periodUs)}, after ${dollars(Math.abs(sharpe.costs))} of ${sharpe.costs < 0 ? 'net rebates' : 'costs'}.${needed}`
   return cell('Sharpe ratio', value, note, 'sharpe')
 }
 
 function keyFigures(report: RunReport): string {
   const { performance: judged, run } = report
   const { drawdown } = judged
+  const rebated = run.costs < 0
   const cells = [
     cell(
       'Profit after all costs',
@@ -194,8 +196,8 @@ function keyFigures(report: RunReport): string {
       `${dollars(drawdown.dollars)} from peak; ${percent(judged.drawdownFromStart.fraction)} from start; longest ${durationText(judged.longestUnderWaterUs)} under water`,
     ),
     cell(
-      'Costs paid',
-      dollars(run.costs),
+      rebated ? 'Costs: net rebates' : 'Costs paid',
+      dollars(Math.abs(run.costs)),
       `fees ${signedDollars(run.totals.fees)}, slippage ${signedDollars(run.totals.slippage)}, funding ${signedDollars(run.totals.funding)}`,
     ),
     cell(
@@ -488,14 +490,7 @@ function executionSection({ run }: RunReport): string {
         p25: found.p25,
         p75: found.p75,
         colour,
-        cells: [
-          plain(found.mean, 3),
-          plain(weighted, 3),
-          plain(found.p25, 3),
-          plain(found.p50, 3),
-          plain(found.p75, 3),
-          count(found.count),
-        ],
+        cells: [bps(found.mean), bps(weighted), bps(found.p25), bps(found.p50), bps(found.p75), count(found.count)],
       })),
   )
   const heads = ['mean', 'by notional', '25 %', 'median', '75 %', 'fills']
@@ -745,18 +740,24 @@ function fillsAppendix({ run, facts }: RunReport): string {
     'Time (UTC)', 'Order', 'Instrument', 'Side', 'Price', 'Size', 'Notional', 'Fee', 'As', 'Edge, bps',
     ...horizons.map((each) => `${durationText(each)}, bps`), 'Policy', 'Why',
   ] // biome-ignore format: a list of headings reads better in rows.
+  // Prices of one instrument line up: all get the decimals that the finest of them needs.
+  const decimals = new Map<string, number>()
+  for (const fill of [...fills.first, ...fills.last, ...fills.worst]) {
+    const needed = plain(fill.price, 12).split('.')[1]?.length ?? 0
+    decimals.set(fill.instrument, Math.max(needed, decimals.get(fill.instrument) ?? 0))
+  }
   const row = (fill: ListedFill) => [
     utc(fill.timeUs, true),
     String(fill.orderId),
     escaped(fill.instrument),
     `<span class="${fill.side === 'buy' ? 'positive' : 'negative'}">${fill.side}</span>`,
-    plain(fill.price, 10),
+    fixed(fill.price, decimals.get(fill.instrument)!),
     plain(fill.size, 8),
     dollars(fill.notional),
     dollars(fill.fee),
     fill.liquidity,
-    plain(fill.edgeBps, 3),
-    ...fill.markoutBps.map((each) => plain(each, 3)),
+    bps(fill.edgeBps),
+    ...fill.markoutBps.map(bps),
     escaped(fill.policy < 0 ? 'risk gate' : (facts.policies[fill.policy]?.name ?? String(fill.policy))),
     escaped(fill.tag),
   ]
@@ -790,10 +791,10 @@ function comparison(reports: readonly RunReport[]): string {
         ? `${percent(sharpe.deflated, 1)} <small>(${sharpe.annualised === null ? `${plain(sharpe.perReturn, 3)} per ${clockName(sharpe.clockUs)} return` : `${fixed(sharpe.annualised, 2)} annualised`}, ${count(sharpe.trialCount)} ${sharpe.trialCount === 1 ? 'trial' : 'trials'})</small>`
         : 'not shown',
     ),
-    row('Costs paid', ({ run }) => dollars(run.costs)),
+    row('Costs less rebates', ({ run }) => dollars(run.costs)),
     row('Traded', ({ performance }) => dollars(performance.turnover)),
-    row('Profit per dollar traded', ({ performance: { profitPerTurnoverBps: bps } }) =>
-      bps === null ? NONE : `${plain(bps, 3)} bps`,
+    row('Profit per dollar traded', ({ performance: { profitPerTurnoverBps: each } }) =>
+      each === null ? NONE : `${bps(each)} bps`,
     ),
     row('Fills (maker)', ({ run }) => `${count(run.fills.count)} (${share(run.fills.maker, run.fills.count)})`),
     row('Highest leverage', ({ run }) => (run.leverageMax === null ? NONE : `${fixed(run.leverageMax, 2)}×`)),

@@ -101,7 +101,7 @@ function look(run, t0, t1) {
     }
     if (data.z) { low = Math.min(low, 0); high = Math.max(high, 0) }
     const air = high > low ? (high - low) * 0.06 : Math.max(Math.abs(high) * 0.001, 1e-6)
-    const known = Number.isFinite(low) && Number.isFinite(high) && !whole
+    const known = Number.isFinite(low) && Number.isFinite(high) && !whole && !(data.z && low === high)
     chart.view = whole ? [data.t0, data.t1, data.y0, data.y1]
       : [t0, t1, known ? (data.z && low === 0 ? 0 : low - air) : data.y0, known ? (data.z && high === 0 ? 0 : high + air) : data.y1]
     draw(chart)
@@ -130,15 +130,15 @@ function draw(chart) {
   const marks = chart.over.querySelector('.marks')
   if (data.marks.length > 0) marks.replaceChildren(...data.marks.flatMap((each) => markAll(chart, each)))
 }
-/** As chart.ts does for the whole run: at most so many marks across. */
+/** As chart.ts does for the whole run: at most so many marks across, fewer on a narrow screen. */
 function markAll(chart, each) {
   const { data, view: [t0, t1, y0, y1] } = chart
   const { startUs, widthUs } = reports[data.run].run.timeline
-  const fills = get(data.run, each.p), groups = new Map()
+  const fills = get(data.run, each.p), groups = new Map(), across = Math.min(110, Math.round(chart.plot.clientWidth / 8))
   for (let i = 0; i < startUs.length; i++) {
     const us = startUs[i] + widthUs / 2
     if (!(fills.count[i] > 0) || us < t0 || us > t1) continue
-    const slot = Math.floor((us - t0) / (t1 - t0) * 110)
+    const slot = Math.floor((us - t0) / (t1 - t0) * across)
     const found = groups.get(slot) ?? { size: 0, worth: 0, time: 0 }
     found.size += fills.size[i]; found.worth += fills.size[i] * fills.price[i]; found.time += fills.size[i] * (us - t0)
     groups.set(slot, found)
@@ -200,6 +200,8 @@ for (const tab of tabs) {
   })
 }
 if (tabs.length > 0) choose(tabs[0].dataset.run)
+// A chart that is hidden has no width yet; it keeps the marks it came with.
+for (const chart of charts) if (chart.data.marks.length > 0 && chart.plot.clientWidth > 0 && chart.plot.clientWidth < 880) draw(chart)
 document.getElementById('save').addEventListener('click', () => {
   const link = document.createElement('a')
   link.href = URL.createObjectURL(new Blob([document.getElementById('reports').textContent + '\\n'], { type: 'application/json' }))

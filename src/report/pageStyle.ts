@@ -41,13 +41,12 @@ p{margin:6px 0 12px;max-width:72ch}
 .verdict{font:400 19px/1.5 var(--serif);max-width:64ch;margin:14px 0}
 .facts{color:var(--soft);font-size:14px}
 .warn{border-left:4px solid var(--red);padding:8px 14px;background:var(--panel);margin:12px 0}
-.key{display:grid;grid-template-columns:repeat(auto-fill,minmax(208px,1fr));gap:1px;background:var(--line);border:1px solid var(--line);border-radius:8px;overflow:hidden;margin:16px 0}
-.key>div{background:var(--panel);padding:13px 15px}
+.key{display:grid;grid-template-columns:repeat(auto-fill,minmax(208px,1fr));background:var(--panel);border:1px solid var(--line);border-radius:8px;overflow:hidden;margin:16px 0}
+.key>div{padding:13px 15px;box-shadow:0 0 0 .5px var(--line)}
 .key dt{color:var(--soft);font-size:13px}
 .key dd{margin:2px 0 0;font:500 22px/1.25 var(--sans);letter-spacing:-.01em}
 .key small{display:block;font-size:12.5px;line-height:1.4;margin-top:3px}
 .key .sharpe{grid-column:span 2}
-.key .fill{flex:1}
 .gain .figure,.positive{color:var(--blue)}.loss .figure,.negative{color:var(--red)}
 figure{margin:18px 0 8px;break-inside:avoid}
 figcaption{font-size:14px;display:flex;gap:4px 12px;flex-wrap:wrap;align-items:baseline;margin-bottom:6px}
@@ -74,14 +73,14 @@ figcaption{font-size:14px;display:flex;gap:4px 12px;flex-wrap:wrap;align-items:b
 .chosen{position:absolute;top:0;bottom:0;background:var(--blue);opacity:.14;pointer-events:none}
 #tip{position:fixed;z-index:9;pointer-events:none;background:var(--panel);border:1px solid var(--line);border-radius:6px;box-shadow:0 4px 18px rgba(0,0,0,.14);padding:7px 10px;font-size:12.5px;line-height:1.45;display:none;max-width:280px}
 #tip table{font-size:12.5px;margin:2px 0 0;width:auto}#tip td{border:0;padding:0 0 0 12px;text-align:right}#tip td:first-child{padding:0;text-align:left;color:var(--soft)}
-.grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(250px,1fr));gap:6px 32px}
+.grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(224px,1fr));gap:6px 28px}
 .bars{position:relative;height:96px;border-bottom:1px solid var(--soft)}
 .bars svg{position:absolute;inset:0;width:100%;height:100%}
 .bars rect{fill:var(--blue);opacity:.72}.bars rect:hover{opacity:1}
 .quantile{position:absolute;top:0;bottom:0;border-left:1.5px solid var(--ink);z-index:1}
 .quantile.p95{border-left-style:dashed}.quantile.zero{border-color:var(--soft);border-left-width:1px;border-left-style:dotted}
 .ends{display:flex;justify-content:space-between;font-size:11.5px;color:var(--soft);gap:8px;margin-top:2px}
-.quantiles{display:grid;grid-template-columns:repeat(3,1fr);gap:2px 12px;margin:8px 0 0;font-size:12.5px}
+.quantiles{display:grid;grid-template-columns:repeat(2,1fr);gap:2px 12px;margin:8px 0 0;font-size:12.5px}
 .quantiles div{display:flex;justify-content:space-between;gap:6px;border-bottom:1px solid var(--grid)}
 .quantiles dt{color:var(--soft)}.quantiles dd{margin:0;white-space:nowrap}
 .wide{overflow-x:auto;margin:8px 0}
@@ -129,6 +128,6 @@ main,header.page,footer{max-width:none;padding:0}
 h2{break-after:avoid;margin-top:22px}h3,caption,figcaption{break-after:avoid}
 tr,.key>div,.timeline li,ul.prose li{break-inside:avoid}thead{display:table-header-group}
 .wide{overflow:visible}.wide table{font-size:8.5pt}.wide th,.wide td{padding-right:6px}
-.grid{grid-template-columns:repeat(3,1fr);gap:4px 18px}.key{grid-template-columns:repeat(4,1fr)}.key dd{font-size:14pt}
-.quantiles{grid-template-columns:1fr 1fr}.wide td{white-space:normal}.wide .figure{white-space:nowrap}}
+.grid{grid-template-columns:repeat(2,1fr);gap:4px 28px}.grid>*,.waterfall{break-inside:avoid}figure.bare{break-after:avoid}.key{grid-template-columns:repeat(4,1fr)}.key dd{font-size:14pt}
+.wide td{white-space:normal}.wide .figure{white-space:nowrap}}
 `

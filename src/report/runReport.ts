@@ -80,11 +80,10 @@ export interface RunReport {
  * @throws {GimbalError} `argument-invalid` when the run saw no data at all, or for impossible trial evidence.
  */
 export function buildRunReport(run: CollectedRun, facts: RunFacts): RunReport {
-  if (!Number.isFinite(run.firstUs) || run.samples === run.unpricedSamples) {
+  if (!Number.isFinite(run.firstUs) || run.equity.close.every((value) => value === null)) {
     throw new GimbalError('argument-invalid', 'Nothing to report: equity was never known during this run', {
       rows: facts.rows,
       samples: run.samples,
-      unpriced: run.unpricedSamples,
     })
   }
   const judged = performance(
@@ -179,6 +178,7 @@ export function durationText(us: number): string {
   const fine = next ? next[1] : size
   // Rounded as a whole first, or 59 min 59.7 s would become 59 min 60 s.
   const whole = Math.round(us / fine) * fine
+  if (at > 0 && whole >= units[at - 1]![1]) return durationText(whole)
   const head = Math.floor(whole / size)
   const rest = next ? Math.round((whole - head * size) / fine) : 0
   return rest > 0 && next ? `${head} ${unit} ${rest} ${next[0]}` : `${head} ${unit}`

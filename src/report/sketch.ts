@@ -1,5 +1,5 @@
 /**
- * @file Distributions of any number of values in fixed memory, with quantiles good to one per cent.
+ * @file Distributions of any number of values in fixed memory, with quantiles good to half a per cent.
  *
  * A DDSketch: values are counted in bins whose edges grow by a fixed factor, so every quantile is within
  * {@link ACCURACY} of the true one, relatively. Extremes, mean and count are exact.
@@ -11,7 +11,7 @@
 import { assert } from '../core/errors.ts'
 
 /** Relative error of quantiles. */
-export const ACCURACY = 0.01
+export const ACCURACY = 0.005
 const GAMMA = (1 + ACCURACY) / (1 - ACCURACY)
 const LOG_GAMMA = Math.log(GAMMA)
 const SMALLEST = 1e-9
@@ -109,8 +109,8 @@ export function distribution(sketch: Sketch, unit: string, scale: 'linear' | 'lo
   let above = 0
   if (rows.length > 0) {
     // A linear axis stops at the outermost hundredths, or one outlier would flatten the rest.
-    const low = scale === 'linear' ? sketch.quantile(0.01) : rows[0]![0] / GAMMA
-    const high = scale === 'linear' ? sketch.quantile(0.99) : rows.at(-1)![0] * GAMMA
+    const low = scale === 'linear' ? sketch.quantile(0.01) : rows[0]![0]
+    const high = scale === 'linear' ? sketch.quantile(0.99) : rows.at(-1)![0]
     edges = scale === 'linear' ? linearEdges(low, high) : logEdges(low, high)
     for (let i = 1; i < edges.length; i++) counts.push(0)
     for (const [value, count] of sketch.bins()) {
@@ -155,10 +155,10 @@ function linearEdges(low: number, high: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, i) => (first + i) * step)
 }
 
-/** Edges at equal ratios covering [low, high], ten or fewer to a decade. */
+/** Edges at equal ratios covering [low, high], as many to a decade as fit, yet each far wider than a bin of the sketch. */
 function logEdges(low: number, high: number): number[] {
   const decades = Math.log10(high / low)
-  const perDecade = [10, 8, 5, 4, 2, 1].find((each) => decades * each <= BINS - 2) ?? 1
+  const perDecade = [20, 10, 8, 5, 4, 2, 1].find((each) => decades * each <= BINS - 2) ?? 1
   const first = Math.floor(Math.log10(low) * perDecade)
   const last = Math.max(first + 1, Math.ceil(Math.log10(high) * perDecade))
   return Array.from({ length: last - first + 1 }, (_, i) => 10 ** ((first + i) / perDecade))
