@@ -426,6 +426,14 @@ describe('what is reported', () => {
     expect(opened.venueShiftUs).toEqual({ test: -1_301_000, other: 0 })
     expect(opened.labels.map(({ venue }) => venue)).toEqual(['other', 'test'])
     expect(opened.inputs.map(({ venueShiftUs }) => venueShiftUs)).toEqual([0, -1_301_000])
+    // The touch came without a time of the venue's: receive time stands in and stays.
+    const touch = { ...trade(T0 + 3, 1, 1, { venueTimeUs: T0 + 3 }), stream: 'quote' }
+    await runImport(catalog, importer(), await file([touch]))
+    expect((await openTapes(catalog)).labels.map(({ stream, venueShiftUs }) => [stream, venueShiftUs])).toEqual([
+      ['trade', 0],
+      ['quote', 0],
+      ['trade', -1_301_000],
+    ])
     const floor = await openTapes(catalog, {}, { latencyFloorUs: 50 })
     expect(floor.venueShiftUs['test']).toBe(-1_300_050)
   })

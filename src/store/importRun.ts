@@ -294,6 +294,7 @@ async function writeFiles(
         lastUs: file.lastUs,
         sorted: file.sorted,
         delayMinUs: file.delayMinUs,
+        delayMaxUs: file.delayMaxUs,
         gaps: file.gaps,
       })
       onFile()

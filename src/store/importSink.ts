@@ -43,6 +43,7 @@ export interface StagedFile {
   previousUs: number
   sorted: boolean
   delayMinUs: number
+  delayMaxUs: number
   gaps: number
 }
 
@@ -287,17 +288,6 @@ export class CatalogSink implements ImportSink {
   /** What was found, for the manifest. To be called once, after the last message. */
   findings() {
     assert(this.#lane === undefined, 'an importer ends its last message')
-    for (const known of this.#instruments) {
-      const refined =
-        (known.declared.tick ? known.ticks.refinements : 0) + (known.declared.lot ? known.lots.refinements : 0)
-      if (refined > 0) {
-        this.trap(
-          'finer-than-declared',
-          this.#place(),
-          `${instrumentId(known.spec)}: tick ${known.ticks.step}, lot ${known.lots.step}`,
-        )
-      }
-    }
     const streams = [...this.#stats.values()].filter((stats) => stats.rows > 0).map((stats) => stats.facts())
     for (const facts of streams) {
       if (facts.delayUs.median < 0) {
@@ -391,8 +381,10 @@ export class CatalogSink implements ImportSink {
       }
       return flags
     }
+    const refined = known.ticks.refinements + known.lots.refinements
     const tick = price === 0 ? 'fits' : known.ticks.see(price)
     const lot = size === 0 ? 'fits' : known.lots.see(size)
+    if (known.ticks.refinements + known.lots.refinements !== refined) this.#nameRefinement(known, price, size)
     if (tick === 'fits' && lot === 'fits') return flags
     if (tick === 'out-of-range' || lot === 'out-of-range') {
       this.#fault ||= 'number-out-of-range'
@@ -401,6 +393,13 @@ export class CatalogSink implements ImportSink {
     const wrong = tick === 'off-grid' ? `price ${price}` : `size ${size}`
     this.#traps.add('off-grid', this.#place(), `${wrong} of ${instrumentId(known.spec)}`)
     return flags | Flag.SUSPECT
+  }
+
+  #nameRefinement(known: Known, price: number, size: number): void {
+    const { ticks, lots, declared } = known
+    if ((declared.tick ? ticks.refinements : 0) + (declared.lot ? lots.refinements : 0) === 0) return
+    const detail = `${instrumentId(known.spec)}: ${price} × ${size} needs tick ${ticks.step}, lot ${lots.step}`
+    this.#traps.add('finer-than-declared', this.#place(), detail)
   }
 
   #laneOf(stream: Stream, instrument: number): Lane {
@@ -449,6 +448,7 @@ export class CatalogSink implements ImportSink {
           previousUs: Number.NEGATIVE_INFINITY,
           sorted: true,
           delayMinUs: Number.POSITIVE_INFINITY,
+          delayMaxUs: Number.NEGATIVE_INFINITY,
           gaps: 0,
         }
         this.#files.set(key, file)
@@ -466,6 +466,7 @@ export class CatalogSink implements ImportSink {
     file.previousUs = timeUs
     const delayUs = timeUs - this.#venueTimeUs
     if (delayUs < file.delayMinUs) file.delayMinUs = delayUs
+    if (delayUs > file.delayMaxUs) file.delayMaxUs = delayUs
     return file
   }
 

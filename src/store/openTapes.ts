@@ -71,6 +71,8 @@ export interface TapeLabel {
   readonly family: string
   readonly stream: Stream
   readonly rows: number
+  /** Added to its venue times: the venue's shift, or 0 for rows that have none of their own. */
+  readonly venueShiftUs: number
   readonly path: string
 }
 
@@ -89,7 +91,8 @@ export interface OpenedTapes {
   /**
    * Added to venue times, by venue. Where the smallest difference of receive and venue time in the chosen files is
    * negative, the clock that recorded them was behind the venue's, and the shift makes that difference equal to
-   * `latencyFloorUs`; elsewhere it is 0. It cannot tell a constant latency from a clock error: latencies after the
+   * `latencyFloorUs`; elsewhere it is 0. Inputs in which receive time stands in for a venue time that was never sent
+   * (all differences exactly 0: Binance's spot touch) are left where they are. It cannot tell a constant latency from a clock error: latencies after the
    * shift are a lower bound.
    */
   readonly venueShiftUs: Readonly<Record<string, number>>
@@ -150,7 +153,7 @@ export async function openTapes(
         const id = instrumentId(spec)
         return universe.has(id) ? universe.index(id) : 0
       }),
-      venueShiftUs: venueShiftUs[group.venue]!,
+      venueShiftUs: shiftOf(group, venueShiftUs),
     }))
   const ranks = new Set(opened.flatMap(({ group }) => group.files.map(({ rank }) => rank)))
   const imports = manifests.filter(({ ordinal }) => ranks.has(ordinal))
@@ -164,6 +167,7 @@ export async function openTapes(
       family: group.family,
       stream: group.stream,
       rows: tape.rows,
+      venueShiftUs: shiftOf(group, venueShiftUs),
       path: tape.path,
     })),
     rows: opened.reduce((sum, { tape }) => sum + tape.rows, 0),
@@ -271,6 +275,11 @@ function venueShifts(groups: readonly Group[], floorUs: number): Record<string, 
   return Object.fromEntries(
     Object.entries(smallest).map(([venue, delayUs]) => [venue, delayUs < 0 ? delayUs - floorUs : 0]),
   )
+}
+
+function shiftOf({ venue, files }: Group, shifts: Readonly<Record<string, number>>): number {
+  const timeless = files.every(({ facts }) => facts.delayMinUs === 0 && facts.delayMaxUs === 0)
+  return timeless ? 0 : shifts[venue]!
 }
 
 async function buildMissing(catalog: Catalog, groups: readonly Group[], settings: TapeSettings): Promise<string[]> {

@@ -54,7 +54,9 @@ const FileFacts = z.object({
   lastUs: z.number(),
   /** Whether times never decrease from row to row. */
   sorted: z.boolean(),
+  /** Extremes of receive less venue time; both 0 where rows have no venue time of their own. */
   delayMinUs: z.number(),
+  delayMaxUs: z.number(),
   gaps: z.number(),
 })
 
