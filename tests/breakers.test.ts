@@ -122,6 +122,7 @@ class SmallVenue implements SimulatedVenue {
   refusing: RejectReason | '' = ''
   /** Market orders refused before the venue works again. */
   outOfLiquidity = 0
+  latencyUs = 500
   readonly lots = universe.instruments.map(() => 0)
   readonly #markets = universe.instruments.map((instrument) => new MarketState(instrument))
   readonly #resting = new Map<number, Order>()
@@ -189,7 +190,7 @@ class SmallVenue implements SimulatedVenue {
     const { id: orderId, instrument, side, tick, lots } = order
     this.#answers.push({
       kind,
-      timeUs: this.#nowUs + 500,
+      timeUs: this.#nowUs + this.latencyUs,
       venueTimeUs: this.#nowUs,
       orderId,
       instrument,
@@ -530,6 +531,29 @@ const CASES: Readonly<Record<string, Case>> = {
       for (let i = 0; i < 20; i++) scene.quote(BTC, 50_000, { lagUs: 700_000 }).wait(SECOND_US).quote(ETH, 50_000)
     },
   },
+  "a venue's clock behind ours": {
+    rule: {
+      ...BASE,
+      confirmations: 2,
+      breaker: 'clock-skew',
+      aheadMaxUs: SECOND_US,
+      behindMaxUs: SECOND_US,
+      driftMaxUs: MINUTE_US,
+      windowUs: 3 * SECOND_US,
+    },
+    scope: { of: 'venue', venue: 'alpha' },
+    bears: 'a slow network that is fast now and then',
+    calm: (scene) => {
+      for (let i = 0; i < 20; i++)
+        scene
+          .quote(BTC, 50_000, { lagUs: i % 3 === 0 ? SECOND_US : 3 * SECOND_US })
+          .wait(SECOND_US)
+          .quote(ETH, 50_000)
+    },
+    shock: (scene) => {
+      for (let i = 0; i < 20; i++) scene.quote(BTC, 50_000, { lagUs: 1_000_001 }).wait(SECOND_US).quote(ETH, 50_000)
+    },
+  },
   'spread blowing out': {
     rule: SPREAD,
     scope: position,
@@ -840,6 +864,84 @@ test('steps of one breaker escalate, and never back', () => {
   expect(world.gate.latched.map(({ act }) => act)).toEqual(['flatten'])
   expect(world.watch.acts.map(({ act }) => act.act)).toEqual(['pause', 'flatten'])
   expect(world.venue.lots).toEqual([0, 0])
+  // Everything demanded was done, so nothing is left to wake up for.
+  world.play((scene) => scene.calm(2 * SECOND_US, SECOND_US, [46_000, 5_000]))
+  expect(world.engine.nextClockUs).toBe(Number.POSITIVE_INFINITY)
+})
+
+test('a closing order under way is waited for, however slow the venue', () => {
+  const world = new World([{ ...BASE, breaker: 'drawdown-from-start', limit: 0.05 }, EQUITY_NAN])
+  world.play((scene) => scene.calm(3 * SECOND_US))
+  world.venue.latencyUs = 10 * SECOND_US
+  world.play((scene) => crash(scene, 44_000)).play((scene) => scene.calm(20 * SECOND_US, SECOND_US, [44_000, 5_000]))
+  expect(world.engine.ledger.lots(BTC)).toBe(0)
+  expect(world.venue.orders.filter(({ policy }) => policy < 0)).toHaveLength(2)
+  expect(world.watch.acts).toHaveLength(1)
+})
+
+test('money taken out is not a loss, and what is lost afterwards is measured on what was left', () => {
+  const world = new World([
+    { ...BASE, breaker: 'drawdown-from-peak', limit: 0.05 },
+    { ...BASE, breaker: 'daily-loss', limit: 0.05 },
+    EQUITY_NAN,
+  ])
+  world.play((scene) => scene.calm(3 * SECOND_US))
+  world.engine.stepAccount({
+    kind: 'transfer',
+    timeUs: world.timeUs,
+    venueTimeUs: world.timeUs,
+    instrument: -1,
+    side: 0,
+    tick: 0,
+    lots: 0,
+    cashAtoms: -6_000 * 1e6,
+    currency: 'USDT',
+  })
+  world.play((scene) => scene.calm(5 * SECOND_US))
+  expect(world.gate.latched).toEqual([])
+  // 250 of 4,000 dollars: 6 %, which of 10,000 would have been 2.5 %.
+  world.play((scene) => crash(scene, 47_500))
+  expect(world.gate.latched.map(({ breaker }) => breaker)).toEqual(['drawdown-from-peak', 'daily-loss'])
+})
+
+test('a loss that was taken needs no second look', () => {
+  const world = new World([{ ...BASE, act: 'pause', breaker: 'trade-loss', limit: 0.05 }, EQUITY_NAN])
+  world.play((scene) => scene.calm(3 * SECOND_US)).play((scene) => scene.quote(BTC, 44_000))
+  expect(world.gate.latched).toEqual([])
+  world.engine.submit({ instrument: BTC, side: -1, lots: 100, type: 'market', tick: 0 }, 0)
+  world.play((scene) => scene.wait(SECOND_US).quote(ETH, 50_000))
+  expect(world.engine.ledger.lots(BTC)).toBe(0)
+  expect(world.gate.latched).toMatchObject([{ breaker: 'trade-loss', scope: position }])
+})
+
+test('NaN is not waited for, and what was reset fires again after as many reads as before', () => {
+  const world = new World([{ ...BASE, act: 'pause', breaker: 'model-range', shareMax: 0.2 }])
+  const { gate } = world
+  const scope: Scope = { of: 'policy', policy: 0 }
+  gate.reportRange(0, Number.NaN, START_US)
+  expect(gate.latched).toMatchObject([{ breaker: 'model-range', act: 'pause', measured: Number.NaN }])
+  gate.reset('model-range', scope, 'Ada', 'model replaced', START_US)
+  for (const latched of [0, 0, 1]) {
+    gate.reportRange(0, 0.3, START_US)
+    expect(gate.latched).toHaveLength(latched)
+  }
+  expect(gate.breaches.map(({ count, measured }) => [count, measured])).toEqual([
+    [1, Number.NaN],
+    [1, 0.3],
+    [2, 0.3],
+    [3, 0.3],
+  ])
+})
+
+test('what a venue shows while it is down teaches and trips nothing but the gap', () => {
+  const world = new World([SPREAD])
+  world.play((scene) => scene.calm(30 * SECOND_US))
+  world.play((scene) => {
+    scene.value(Kind.OUTAGE, BTC, 1)
+    for (let i = 0; i < 8; i++) scene.wait(SECOND_US).quote(BTC, 50_000, { spread: 900 })
+    scene.value(Kind.OUTAGE, BTC, 0).calm(2 * SECOND_US)
+  })
+  expect(world.gate.latched).toEqual([])
 })
 
 test('a position the venue would not close is closed when it can be', () => {
@@ -894,6 +996,7 @@ test('what crashes inside the gate halts the account', () => {
     })
     repair()
     expect(world.gate.failure).toBe(fault)
+    expect(world.watch.acts, planted).toHaveLength(1)
     expect(world.gate.latched, planted).toMatchObject([{ breaker: GATE_EXCEPTION, act: 'halt', scope: account }])
     expect([world.restingOf(BTC), world.restingOf(ETH)], planted).toEqual([0, 0])
     const intent: Intent = { instrument: ETH, side: 1, lots: 1, type: 'limit', tick: 49_000 }
