@@ -187,7 +187,7 @@ export class BinanceFrames implements FrameParser {
     let named = false
     if (text.startsWith('{"stream":"')) {
       scanner.at = 10
-      if (!scanner.string() || !text.startsWith(',"data":', scanner.at)) return false
+      if (!scanner.string() || scanner.end === scanner.start || !text.startsWith(',"data":', scanner.at)) return false
       named = text.endsWith('@bookTicker', scanner.end)
       scanner.at += 8
       wrapped = true

@@ -42,8 +42,8 @@ const TOPICS_SKIPPED: ReadonlySet<string> = new Set([
 ])
 const USER_TOPICS: ReadonlySet<string> = new Set(['order', 'position', 'execution', 'wallet', 'stop_order', 'greeks'])
 
-/** Two neighbouring single-precision numbers differ by at most this fraction of themselves. */
-const SINGLE_PRECISION = 2 ** -23
+/** Two steps of single precision, as a fraction: one for the printing, one for the sums made in it before. */
+const SINGLE_PRECISION = 2 ** -22
 
 /** Parser of one connection. */
 export class BybitFrames implements FrameParser {

@@ -122,6 +122,7 @@ export class DydxFrames implements FrameParser {
   #number(id: number): boolean {
     if (this.#nextId < 0 || id === this.#nextId) {
       this.#nextId = id + 1
+      this.#expire(id)
       return false
     }
     if (id < this.#nextId) {
@@ -142,9 +143,15 @@ export class DydxFrames implements FrameParser {
       this.#missing.clear()
     } else for (let missing = this.#nextId; missing < id; missing++) this.#missing.add(missing)
     this.#nextId = id + 1
+    this.#expire(id)
+    return false
+  }
+
+  /** Gives up numbers that frame `id` left too far behind. */
+  #expire(id: number): void {
+    if (this.#missing.size === 0) return
     const lost = [...this.#missing].filter((missing) => id - missing > REORDER_MAX)
     if (lost.length > 0) this.#giveUp(lost)
-    return false
   }
 
   #giveUp(ids: readonly number[]): void {
