@@ -116,3 +116,36 @@ test('a stop-out goes before a profit in the same bar', () => {
   venue.bar(3 * MINUTE, [10_000, 10_200, 9800, 10_150], 1000, MINUTE)
   expect(venue.said()).toEqual(['3 triggered', '3 filled 10@9880 taker', '2 cancelled reduce-only'])
 })
+
+test('where bars judge, trades do not fill as well', () => {
+  const venue = barred()
+  venue.send(MINUTE, 1, 10, 9950)
+  venue.trade(MINUTE + 5e6, -1, 9950, 500)
+  expect(venue.said()).toEqual(['1 accepted'])
+})
+
+test('when a book comes up, what waited for an open meets it, and limits queue behind it', () => {
+  const venue = barred()
+  venue.send(MINUTE, 1, 2, 0, { type: 'market' })
+  venue.send(MINUTE, 1, 1, 9950)
+  venue.book(MINUTE + 10, [[9950, 5]], [[9960, 5]]) // prettier-ignore
+  venue.depth(MINUTE + 15, 1, 9950, 6)
+  venue.trade(MINUTE + 20, -1, 9950, 5)
+  expect(venue.said()).toEqual(['1 accepted', '2 accepted', '1 filled 2@9960 taker'])
+  venue.trade(MINUTE + 30, -1, 9949, 1)
+  expect(venue.said()).toEqual(['2 filled 1@9950 maker'])
+})
+
+test("a bar's adverse extreme liquidates, at a price worse than it", () => {
+  const bars = new BarModel({ halfSpreadBps: 10, impactBps: 100, participation: 0.1 })
+  const settings = { bars, margin: 'cross' as const, liquidation: { feeBps: 0 } }
+  const venue = new HandDrivenExchange(settings, undefined, { USDT: 10_000 })
+  venue.bar(MINUTE, [10_000, 10_000, 10_000, 10_000], 10_000, MINUTE)
+  venue.send(MINUTE, 1, 10, 0, { type: 'market' })
+  venue.bar(2 * MINUTE, [10_000, 10_000, 9990, 10_000], 10_000, MINUTE)
+  venue.answers()
+  // 10 bought at 10,042; at 9200 the equity is 10,000 − 8420 = 1580, under 92,000 × 2.5 % = 2300; it closed at 10,100.
+  venue.bar(3 * MINUTE, [10_000, 10_200, 9200, 10_100], 10_000, MINUTE)
+  // 9200 − 9.2 − 9200 × 1 % × √0.001 (2.9) = 9187.9.
+  expect(venue.said()).toEqual(['liquidation -10@9187'])
+})

@@ -151,7 +151,8 @@ export class Matcher {
     }
     if (kind === Kind.TRADE) {
       const ends = this.market.apply(batch, row, timeUs)
-      if (this.#busy) this.#onTrade(batch, row, timeUs)
+      // Where bars judge fills, trades must not do so as well: their volume is the same.
+      if (this.#busy && this.detail !== 'bars') this.#onTrade(batch, row, timeUs)
       return ends
     }
     return this.#onOther(kind, batch, row, timeUs)
@@ -199,9 +200,18 @@ export class Matcher {
       if (side * (book.best(side) - bestBefore) > 0) this.#crossWhole(side)
     } else if (ends) {
       if (this.#resetting) this.#afterReset()
+      if (this.#atOpen.length > 0) this.#leaveBars()
       this.#cross()
     }
     return ends
+  }
+
+  /** A book or touch has come up where bars were all there was: what waited for an open meets the market now. */
+  #leaveBars(): void {
+    for (const order of this.#atOpen.splice(0)) {
+      order.state = 'arriving'
+      this.enter(order)
+    }
   }
 
   /** Our orders at one level see it go from `before` to `after` lots. */
@@ -269,6 +279,7 @@ export class Matcher {
       // Only the touch shows sizes: an order that waited behind it learns its place when the touch comes to it.
       this.#onLevel(own, key, oldTick === tick ? oldLots : lots, lots)
     }
+    if (ends && this.#atOpen.length > 0) this.#leaveBars()
     if (ends) this.#cross()
     if (ends && this.triggers.length > 0 && Number.isNaN(market.mark) && market.tradedUs === Number.NEGATIVE_INFINITY) {
       this.onPrice(this.midTick)
@@ -434,11 +445,11 @@ export class Matcher {
 
   /** Why the matching engine will not take this order; '' when it will. Slides a post-only order where the venue does. */
   refusal(order: OwnOrder): RejectReason | '' {
+    if (this.detail === 'none') return 'instrument-closed'
     if (order.state === 'arriving' && order.triggerTick > 0)
       return this.#triggerMet(order, this.#triggerPrice()) ? 'trigger-crossed' : ''
     const opposite = -order.side as Side
     const detail = this.detail
-    if (detail === 'none') return 'instrument-closed'
     if (order.type === 'market') {
       if (detail === 'bars') return ''
       const touch = detail === 'trades' ? -opposite * 0x7fffffff : this.best(opposite)
@@ -523,7 +534,7 @@ export class Matcher {
     order.state = 'resting'
     order.tradedLots = 0
     order.leftLots = 0
-    order.frontLots = this.detail === 'bars' ? 0 : this.#frontLots(order)
+    order.frontLots = this.#frontLots(order)
     this.#l3?.join(order)
     const own = order.side > 0 ? this.bids : this.asks
     own.add(order)

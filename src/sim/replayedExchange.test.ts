@@ -149,6 +149,17 @@ describe('resting', () => {
     ])
   })
 
+  test('what our better order took of a trade does not shorten the queue of a worse one', () => {
+    const venue = new HandDrivenExchange().book(1, [[99, 1]], [[101, 1]])
+    venue.send(10, 1, 5, 99) // Behind 1.
+    venue.send(11, 1, 2, 100)
+    venue.trade(20, -1, 99, 4) // 2 at 100, 1 to who stood before us, 1 to us.
+    expect(venue.fills().map((fill) => [fill.orderId, fill.lots])).toEqual([
+      [2, 2],
+      [1, 1],
+    ])
+  })
+
   test('an opposite quote at our price fills us as far as it goes, once', () => {
     const venue = quoted()
     venue.send(10, 1, 7, 100)
@@ -206,6 +217,23 @@ describe('resting', () => {
   })
 })
 
+test('a decrease that trades explain is no cancellation', () => {
+  const venue = new HandDrivenExchange({ queue: powerProbability(1) }).book(1, [[99, 50]], [[101, 1]])
+  venue.send(10, 1, 5, 99) // Behind 50, and 50 more come.
+  venue.depth(11, 1, 99, 100).trade(12, -1, 99, 30).depth(13, 1, 99, 70) // 20 ahead, all explained.
+  venue.trade(14, -1, 99, 17) // 3 ahead; 14 would have been, had the 30 counted as cancelled too.
+  expect(venue.said()).toEqual(['1 accepted'])
+})
+
+test('at the front of the queue we stay there, whatever the formula makes of less than nothing', () => {
+  const venue = new HandDrivenExchange({ queue: powerProbability(0.5) }).book(1, [[99, 2]], [[101, 1]])
+  venue.send(10, 1, 5, 99)
+  // p = √8 / (√8 + √2) = ⅔: 2 − ⅓ × 10 is less than nothing ahead, whose root is no number.
+  venue.depth(11, 1, 99, 10).depth(12, 1, 99, 0).depth(13, 1, 99, 10).depth(14, 1, 99, 6)
+  venue.trade(15, -1, 99, 1)
+  expect(venue.said()).toEqual(['1 accepted', '1 filled 1@99 maker'])
+})
+
 describe('conditions', () => {
   test('post-only is refused where it would trade, or slides behind the touch', () => {
     const strict = quoted()
@@ -242,6 +270,10 @@ describe('conditions', () => {
     newest.send(10, -1, 1, 100)
     newest.send(11, 1, 2, 101)
     expect(newest.said()).toEqual(['1 accepted', '2 accepted', '2 cancelled self-trade'])
+    const level = quoted() // Nobody can say which of the lots at one price is met first, so ours may be.
+    level.send(10, -1, 1, 101)
+    level.send(11, 1, 2, 101)
+    expect(level.said()).toEqual(['1 accepted', '2 accepted', '2 cancelled self-trade'])
     const oldest = quoted({ selfTrade: 'cancel-oldest' })
     oldest.send(10, -1, 1, 100)
     oldest.send(11, 1, 2, 101)

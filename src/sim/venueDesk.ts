@@ -13,6 +13,7 @@ import { dollarLike, type Instrument, type Universe } from '../market/instrument
 import type { AccountEvent, Order, OrderEvent, OrderEventKind, RejectReason } from '../market/order.ts'
 import { Kind, type TapeBatch } from '../market/tape.ts'
 import type { Ledger } from '../portfolio/portfolio.ts'
+import { barOf } from './barFills.ts'
 import { Connection, type Request, windowAt } from './connection.ts'
 import { FeeModel, quoteNotional } from './feeModels.ts'
 import { MarginAccount } from './marginAccount.ts'
@@ -434,16 +435,18 @@ export class VenueDesk implements Desk {
   /** Judges margin on the mid, only when it is worse for us than at the last check. */
   #markOnMid(matcher: Matcher): void {
     const index = matcher.index
-    const tick = matcher.detail === 'bars' ? matcher.market.barClose : matcher.midTick
     const lots = this.ledger.lots(index)
+    const tickSize = matcher.instrument.ticks.size
+    if (matcher.detail === 'bars') {
+      // Without a mark a bar's adverse extreme is what a venue may have judged by.
+      this.#checkMargin(index, (lots > 0 ? matcher.market.barLow : matcher.market.barHigh) * tickSize)
+      return
+    }
+    const tick = matcher.midTick
     const checked = this.#checkedTick[index]!
     if (Number.isNaN(tick) || (lots > 0 ? tick >= checked : tick <= checked)) return
     this.#checkedTick[index] = tick
-    if (matcher.detail === 'bars') {
-      // Without a mark a bar's adverse extreme is what a venue may have judged by.
-      const extreme = lots > 0 ? matcher.market.barLow : matcher.market.barHigh
-      this.#checkMargin(index, extreme * matcher.instrument.ticks.size)
-    } else this.#checkMargin(index, tick * matcher.instrument.ticks.size)
+    this.#checkMargin(index, tick * tickSize)
   }
 
   #fund(matcher: Matcher, rate: number): void {
@@ -611,8 +614,8 @@ export class VenueDesk implements Desk {
     if (left === 0) return
     const mark = price / instrument.ticks.size
     const from = side > 0 ? Math.ceil(mark - 1e-9) : Math.max(1, Math.floor(mark + 1e-9))
-    const bar = { open: from, high: from, low: from, close: from, lots: 0, openUs: this.nowUs }
-    const tick = matcher.detail === 'bars' ? this.rules.bars.takerTick(side, from, 0, { ...bar, lots: left }) : from
+    const tick =
+      matcher.detail === 'bars' ? this.rules.bars.takerTick(side, from, left, barOf(matcher.market, this.nowUs)) : from
     this.#closePiece(matcher, side, tick, left)
   }
 
