@@ -145,6 +145,11 @@ export class Engine implements EngineParts {
     return this.#lastOrderId
   }
 
+  /** Timers not yet run, in the order in which they will be. */
+  timers(): readonly { readonly atUs: number; readonly name: string; readonly policy: number }[] {
+    return this.#timers.pending()
+  }
+
   /** Earliest time at which `stepClock` has something to do; infinite when nothing is scheduled. */
   get nextClockUs(): number {
     const timer = this.#timers.nextUs
@@ -491,6 +496,10 @@ class TimerQueue {
 
   get nextUs(): number {
     return this.#heap.length > 0 ? this.#heap[0]!.atUs : Number.POSITIVE_INFINITY
+  }
+
+  pending(): readonly Timer[] {
+    return [...this.#heap].sort((a, b) => (earlier(a, b) ? -1 : 1))
   }
 
   add(atUs: number, name: string, policy: number): void {

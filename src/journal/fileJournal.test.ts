@@ -36,6 +36,7 @@ const HEADER: JournalHeader = {
   run: 'r1',
   seed: 7,
   cash: { USDC: 1000 },
+  since: { fillId: 0, accountUs: 0 },
   instruments: [],
   settings: { policy: 'none' },
   tapes: [],
@@ -243,8 +244,12 @@ const gateAct: fc.Arbitrary<GateAct> = fc.record(
     allowed: double,
     unit: text,
     confirmations: fc.nat(),
+    reads: fc.array(fc.record({ timeUs, measured: double }, { noNullPrototype: true }), { maxLength: 3 }),
   },
-  { noNullPrototype: true },
+  {
+    requiredKeys: ['act', 'breaker', 'scope', 'timeUs', 'measured', 'allowed', 'unit', 'confirmations'],
+    noNullPrototype: true,
+  },
 )
 
 const entry: fc.Arbitrary<Entry> = fc.oneof(
@@ -546,7 +551,7 @@ describe('a crash while writing', () => {
 
 describe('damage', () => {
   test('a flipped byte at any of a thousand places is noticed, with segment, byte and record named', () => {
-    const directory = journalOf(market(3000), { segmentBytes: 20_000 })
+    const directory = journalOf(market(600), { segmentBytes: 3000 })
     const names = segments(directory)
     const contents = names.map((name) => readFileSync(join(directory, name)))
     const total = contents.reduce((sum, each) => sum + each.length, 0)
@@ -578,13 +583,13 @@ describe('damage', () => {
   test('no change of one byte in a length or a type passes the 24 bits that vouch for them', () => {
     const bytes = new Uint8Array(5)
     const random = new Random(5)
-    for (let round = 0; round < 50; round++) {
+    for (let round = 0; round < 10; round++) {
       for (let i = 0; i < 5; i++) bytes[i] = random.integer(0, 255)
       const check = frameCheck(bytes, 0)
       for (let at = 0; at < 5; at++)
         for (let change = 1; change < 256; change++) {
           bytes[at]! ^= change
-          expect(frameCheck(bytes, 0)).not.toBe(check)
+          if (frameCheck(bytes, 0) === check) throw new Error(`${bytes} passes for what it was not`)
           bytes[at]! ^= change
         }
     }

@@ -21,6 +21,14 @@ export interface TapeIdentity {
   readonly sha256: string
 }
 
+/** A point in an account's history: everything up to it is known. */
+export interface AccountMark {
+  /** The venue's number of the last fill. */
+  readonly fillId: number
+  /** Venue time of the last account event (funding, liquidation, …), in µs. */
+  readonly accountUs: number
+}
+
 export interface JournalHeader {
   /** Version of gimbal that wrote it. */
   readonly gimbal: string
@@ -33,6 +41,8 @@ export interface JournalHeader {
   readonly seed: number
   /** Opening balances in whole units by currency. */
   readonly cash: Readonly<Record<string, number>>
+  /** What of the account's history the opening balances already contain: zeros in a backtest. */
+  readonly since: AccountMark
   /** The universe, in order: instrument indexes in records refer to it. */
   readonly instruments: readonly InstrumentSpec[]
   /** Policies with their settings, limits, assumptions: whatever the caller needs to build the engine. */

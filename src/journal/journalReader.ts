@@ -108,6 +108,7 @@ export class JournalReader {
   #bytesBefore = 0
   #link: LinkRecord | undefined
   #ended = false
+  #rowsUntouched = false
 
   private constructor(directory: string, segments: number) {
     this.directory = directory
@@ -207,6 +208,9 @@ export class JournalReader {
   /** Reads the next row of the current ROWS record into `batch`; false when there is none left. */
   nextRow(): boolean {
     if (this.rowsLeft === 0) return false
+    // Not before: until now `batch` showed the last row of the record before.
+    if (this.#rowsUntouched) this.#rowDecoder.reset()
+    this.#rowsUntouched = false
     this.#rowDecoder.decode(this.#cursor)
     this.rows++
     if (--this.rowsLeft === 0 && this.#cursor.at !== this.#payloadEnd)
@@ -320,7 +324,7 @@ export class JournalReader {
         break
       case RecordType.ROWS:
         this.rowsLeft = cursor.u16()
-        this.#rowDecoder.reset()
+        this.#rowsUntouched = true
     }
     return true
   }

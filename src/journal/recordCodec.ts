@@ -16,7 +16,7 @@ import type {
   RejectReason,
   TimeInForce,
 } from '../market/order.ts'
-import type { GateAct, GateActKind, Scope } from '../risk/gate.ts'
+import type { BreachRead, GateAct, GateActKind, Scope } from '../risk/gate.ts'
 import type { RecordBuffer, RecordCursor } from './recordBuffer.ts'
 
 /** Record types. Stored in files: add, never renumber. */
@@ -284,6 +284,13 @@ export function writeGateAct(out: RecordBuffer, act: GateAct): void {
   out.text(act.scope.of === 'venue' ? act.scope.venue : '')
   out.text(act.breaker)
   out.text(act.unit)
+  // One more than there are, so that absence differs from an empty list.
+  out.varint(act.reads ? act.reads.length + 1 : 0)
+  for (const read of act.reads ?? []) {
+    out.reserve(16)
+    out.f64(read.timeUs)
+    out.f64(read.measured)
+  }
 }
 
 export function readGateAct(cursor: RecordCursor): GateAct {
@@ -303,7 +310,22 @@ export function readGateAct(cursor: RecordCursor): GateAct {
         : of === 'position'
           ? { of, instrument: number }
           : { of }
-  return { act, breaker: cursor.text(), scope, timeUs, measured, allowed, unit: cursor.text(), confirmations }
+  const breaker = cursor.text()
+  const unit = cursor.text()
+  const count = cursor.varint()
+  const reads: BreachRead[] = []
+  for (let i = 1; i < count; i++) reads.push({ timeUs: cursor.f64(), measured: cursor.f64() })
+  return {
+    act,
+    breaker,
+    scope,
+    timeUs,
+    measured,
+    allowed,
+    unit,
+    confirmations,
+    ...(count > 0 && { reads }),
+  }
 }
 
 export function writeOrderEvent(out: RecordBuffer, event: OrderEvent): void {
