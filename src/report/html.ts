@@ -255,7 +255,7 @@ function equitySection(report: RunReport, index: number): string {
   const { equity } = run
   const shared = timed(report, index)
   const events = shared.events.length > 0 ? ' Dashed lines are acts of the risk gate.' : ''
-  return `<h2>Equity and drawdown</h2>
+  return `<div class="group"><h2>Equity and drawdown</h2>
 <p class="note hint">Point to read figures; drag across a chart to zoom all of this run's charts, double-click to return. <button class="reset" data-run="${index}" type="button" hidden>Show the whole run</button></p>
 ${timeChart({
   ...shared,
@@ -285,7 +285,7 @@ ${timeChart({
   heightPx: 110,
   zero: true,
   lines: [{ name: 'Drawdown', path: 'drawdown', values: run.drawdown, colour: '--red', style: 'area', negative: true }],
-})}`
+})}</div>`
 }
 
 /** Components worth a row: the usual ones, and any other that is not zero. */
@@ -436,7 +436,7 @@ function priceSection(report: RunReport, instrument: InstrumentReport, index: nu
   const base = `instruments.${at}`
   const change = instrument.firstPrice && instrument.lastPrice ? instrument.lastPrice / instrument.firstPrice - 1 : null
   const total = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0)
-  return `<h2>Price and fills: ${escaped(instrument.id)}</h2>
+  return `<div class="group"><h2>Price and fills: ${escaped(instrument.id)}</h2>
 <p class="note">${count(total(buys.count))} buys and ${count(total(sells.count))} sells. Triangles stand at the average price of the fills nearby, larger for more. The market itself moved ${signedPercent(change)}.</p>
 ${timeChart({
   ...timed(report, index),
@@ -472,7 +472,7 @@ ${timeChart({
   lines: [
     { name: 'Position', path: `${base}.position.close`, values: position.close, colour: '--purple', style: 'step' },
   ],
-})}`
+})}</div>`
 }
 
 function executionSection({ run }: RunReport): string {
@@ -530,7 +530,7 @@ ${histogram('Feed', times.feed, 'latency', 'Receive time less venue time of mark
 function exposureSection(report: RunReport, index: number): string {
   const { run } = report
   const shared = timed(report, index)
-  return `<h2>Exposure and margin</h2>
+  return `<div class="group"><h2>Exposure and margin</h2>
 ${timeChart({
   ...shared,
   title: 'Exposure',
@@ -572,7 +572,7 @@ ${timeChart({
   heightPx: 100,
   zero: true,
   lines: [{ name: 'Margin use', path: 'marginUse', values: run.marginUse, colour: '--purple', style: 'area' }],
-})}`
+})}</div>`
 }
 
 function ordersSection({ run }: RunReport): string {

@@ -134,7 +134,8 @@ function draw(chart) {
 function markAll(chart, each) {
   const { data, view: [t0, t1, y0, y1] } = chart
   const { startUs, widthUs } = reports[data.run].run.timeline
-  const fills = get(data.run, each.p), groups = new Map(), across = Math.min(110, Math.round(chart.plot.clientWidth / 8))
+  const fills = get(data.run, each.p), groups = new Map(), wide = chart.plot.clientWidth
+  const across = wide > 0 ? Math.min(110, Math.max(20, Math.round(wide / 8))) : 110
   for (let i = 0; i < startUs.length; i++) {
     const us = startUs[i] + widthUs / 2
     if (!(fills.count[i] > 0) || us < t0 || us > t1) continue

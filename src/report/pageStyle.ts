@@ -128,6 +128,6 @@ main,header.page,footer{max-width:none;padding:0}
 h2{break-after:avoid;margin-top:22px}h3,caption,figcaption{break-after:avoid}
 tr,.key>div,.timeline li,ul.prose li{break-inside:avoid}thead{display:table-header-group}
 .wide{overflow:visible}.wide table{font-size:8.5pt}.wide th,.wide td{padding-right:6px}
-.grid{grid-template-columns:repeat(2,1fr);gap:4px 28px}.grid>*,.waterfall{break-inside:avoid}figure.bare{break-after:avoid}.key{grid-template-columns:repeat(4,1fr)}.key dd{font-size:14pt}
+.grid{grid-template-columns:repeat(2,1fr);gap:4px 28px}.grid>*,.waterfall,.group{break-inside:avoid}.group h2{margin-top:8px}.key{grid-template-columns:repeat(4,1fr)}.key dd{font-size:14pt}
 .wide td{white-space:normal}.wide .figure{white-space:nowrap}}
 `
