@@ -18,8 +18,21 @@ import { pairs } from './terminal.ts'
 
 export type Setting = string | number | boolean
 
-/** What decides a run, beside its data. */
+/** Which data a run is fed: enough to find or make them again. */
+export type DataPlan =
+  | {
+      readonly from: 'catalog'
+      /** Names as {@link TapeSelection} takes them; all when empty. */
+      readonly instruments: readonly string[]
+      readonly fromUs: number | null
+      readonly toUs: number | null
+    }
+  | { readonly from: 'generated'; readonly seed: number; readonly hours: number }
+  | { readonly from: 'feed' }
+
+/** What decides a run. */
 export interface RunPlan {
+  readonly data: DataPlan
   readonly policies: readonly { readonly name: string; readonly settings: Readonly<Record<string, Setting>> }[]
   readonly risk: RiskConfig
   readonly exchange: ExchangePlan

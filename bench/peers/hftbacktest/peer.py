@@ -59,7 +59,6 @@ def run(hbt, interval_ns, lots, lot_size, tick_size, position_max, fills, first_
                 fills[count, 1] = order.side
                 fills[count, 2] = order.exec_price_tick
                 fills[count, 3] = order.exch_timestamp
-                fills[count, 4] = 1 if order.maker else 0
                 count += 1
         hbt.clear_inactive_orders(0)
         depth = hbt.depth(0)
@@ -109,13 +108,13 @@ def backtest(data):
     asset = {
         "risk-averse": lambda: asset.risk_adverse_queue_model(),
         "power": lambda: asset.power_prob_queue_model(float(power or 3)),
-        "power-2": lambda: asset.power_prob_queue_model2(float(power or 3)),
-        "power-3": lambda: asset.power_prob_queue_model3(float(power or 3)),
+        "power2": lambda: asset.power_prob_queue_model2(float(power or 3)),
+        "power3": lambda: asset.power_prob_queue_model3(float(power or 3)),
         "log": lambda: asset.log_prob_queue_model(),
-        "log-2": lambda: asset.log_prob_queue_model2(),
+        "log2": lambda: asset.log_prob_queue_model2(),
     }[name]()
     hbt = ROIVectorMarketDepthBacktest([asset])
-    fills = np.zeros((2_000_000, 5), "<i8")
+    fills = np.zeros((2_000_000, 4), "<i8")
     start = time.perf_counter()
     count, orders = run(
         hbt,

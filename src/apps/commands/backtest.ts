@@ -3,8 +3,8 @@
 import { join } from 'node:path'
 import { queueModelNamed } from '../../sim/queueModels.ts'
 import { defaultCash, type RunOutcome, runBacktestJob } from '../backtestRun.ts'
-import { catalogData } from '../catalogData.ts'
-import { completePlan, DEFAULT_EXCHANGE, latencyNamed, type RunPlan, riskFrom } from '../runPlan.ts'
+import { runData } from '../runData.ts'
+import { completePlan, type DataPlan, DEFAULT_EXCHANGE, latencyNamed, type RunPlan, riskFrom } from '../runPlan.ts'
 import { EXIT, numberOption, pairs, type Terminal, thousands, timeOption } from '../terminal.ts'
 import { gimbalVersion } from '../version.ts'
 
@@ -30,14 +30,14 @@ export async function backtest(terminal: Terminal, options: BacktestOptions): Pr
   queueModelNamed(options.queue)
   latencyNamed(options.latency)
   const seed = numberOption(options.seed, '--seed', 0)
-  const data = await catalogData(
-    options.catalog,
-    {
-      ...(options.instrument.length > 0 ? { instruments: options.instrument } : {}),
-      ...(options.from ? { fromUs: timeOption(options.from, '--from') } : {}),
-      ...(options.to ? { toUs: timeOption(options.to, '--to') } : {}),
-    },
-    (tape, rows) => terminal.progress(`building the tape ${tape} of ${thousands(rows)} rows (once)`),
+  const selection: DataPlan = {
+    from: 'catalog',
+    instruments: options.instrument,
+    fromUs: options.from ? timeOption(options.from, '--from') : null,
+    toUs: options.to ? timeOption(options.to, '--to') : null,
+  }
+  const data = await runData(selection, options.catalog, (tape, rows) =>
+    terminal.progress(`building the tape ${tape} of ${thousands(rows)} rows (once)`),
   )
   const given = pairs(options.cash, '--cash')
   const cash =
@@ -48,6 +48,7 @@ export async function backtest(terminal: Terminal, options: BacktestOptions): Pr
       : defaultCash(data)
   const plan: RunPlan = completePlan(
     {
+      data: selection,
       policies: [{ name: options.policy, settings: pairs(options.set, '--set') }],
       risk,
       exchange: { ...DEFAULT_EXCHANGE, queue: options.queue, latency: options.latency },

@@ -1,0 +1,80 @@
+/** @file The data of a run: a part of a catalog, or a generated market. */
+
+import { createHash } from 'node:crypto'
+import { GimbalError } from '../core/errors.ts'
+import { generateMarket } from '../sim/market/generatedMarket.ts'
+import { Catalog } from '../store/catalog.ts'
+import { openTapes } from '../store/openTapes.ts'
+import type { RunData } from './backtestRun.ts'
+import type { DataPlan } from './runPlan.ts'
+import { gimbalVersion } from './version.ts'
+
+/**
+ * Opens or makes the data a plan names.
+ *
+ * @param folder The catalog, for plans that read one.
+ * @throws {GimbalError} whatever opening tapes throws; `argument-invalid` for a feed, which cannot be had again.
+ */
+export async function runData(
+  plan: DataPlan,
+  folder: string,
+  onBuild?: (tape: string, rows: number) => void,
+): Promise<RunData> {
+  if (plan.from === 'catalog') return catalogData(plan, folder, onBuild)
+  if (plan.from === 'generated') return generatedData(plan)
+  throw new GimbalError('argument-invalid', 'A live feed cannot be had again: its rows are in the journal itself', {})
+}
+
+async function catalogData(
+  plan: Extract<DataPlan, { from: 'catalog' }>,
+  folder: string,
+  onBuild?: (tape: string, rows: number) => void,
+): Promise<RunData> {
+  const opened = await openTapes(
+    new Catalog(folder),
+    {
+      ...(plan.instruments.length > 0 ? { instruments: plan.instruments } : {}),
+      ...(plan.fromUs === null ? {} : { fromUs: plan.fromUs }),
+      ...(plan.toUs === null ? {} : { toUs: plan.toUs }),
+    },
+    onBuild ? { onBuild } : {},
+  )
+  const shifted = Object.entries(opened.venueShiftUs).filter(([, shift]) => shift !== 0)
+  return {
+    universe: opened.universe,
+    inputs: () => opened.reopen(),
+    kind: opened.provenance === 'real' ? 'replayed' : 'synthetic',
+    rows: opened.rows,
+    dataHash: opened.contentHash,
+    tapes: [{ name: 'catalog', sha256: opened.contentHash }],
+    sources: opened.imports.map((manifest) => ({
+      name: manifest.source.name,
+      kind: manifest.provenance === 'real' ? 'replayed' : 'synthetic',
+      sha256: manifest.source.sha256,
+      rows: manifest.rows,
+      importer: `${manifest.importer} ${manifest.version}`,
+    })),
+    assumptions: shifted.map(([venue, shiftUs]) => ({
+      about: `${venue}: clock`,
+      text: `the clocks of recorder and venue disagreed: venue times are moved by ${(shiftUs / 1000).toFixed(1)} ms, so that no message arrives before it was sent; feed latencies are lower bounds`,
+    })),
+  }
+}
+
+/** The generated market of a seed; one simulation serves one view, so it is run once for each. */
+function generatedData(plan: Extract<DataPlan, { from: 'generated' }>): RunData {
+  const market = generateMarket({ seed: plan.seed, hours: plan.hours })
+  const name = `generated market, seed ${plan.seed}, ${plan.hours} h`
+  const sha256 = createHash('sha256')
+    .update(JSON.stringify({ generator: 'gimbal', version: gimbalVersion(), seed: plan.seed, hours: plan.hours }))
+    .digest('hex')
+  return {
+    universe: market.universe,
+    inputs: () => [...market.sources().inputs],
+    kind: 'synthetic',
+    dataHash: sha256,
+    tapes: [{ name, sha256 }],
+    sources: [{ name, kind: 'synthetic', sha256, importer: `generator ${gimbalVersion()}` }],
+    assumptions: [{ about: 'market', text: market.description }],
+  }
+}
