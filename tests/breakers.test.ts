@@ -26,6 +26,7 @@ import type { GateAct, GateActKind, Scope } from '../src/risk/gate.ts'
 import { type BreakerRule, DEFAULT_RISK, type RiskConfig } from '../src/risk/riskConfig.ts'
 import { GATE_EXCEPTION, RiskGate } from '../src/risk/riskGate.ts'
 import { runBacktest, type SimulatedVenue } from '../src/sim/backtest.ts'
+import { ReplayedExchange } from '../src/sim/replayedExchange.ts'
 
 const BTC = 0
 const ETH = 1
@@ -282,9 +283,12 @@ class World {
   readonly quoters = [new Quoter(BTC), new Quoter(ETH)]
   readonly gate: RiskGate
   readonly engine: Engine
+  readonly port: SimulatedVenue
   timeUs = START_US
 
-  constructor(breakers: readonly BreakerRule[], cash = 10_000) {
+  /** @param port The venue to use in place of the small one. */
+  constructor(breakers: readonly BreakerRule[], cash = 10_000, port?: SimulatedVenue) {
+    this.port = port ?? this.venue
     const config: RiskConfig = { ...DEFAULT_RISK, breakers }
     let gate: RiskGate | undefined
     this.engine = new Engine({
@@ -292,7 +296,7 @@ class World {
       policies: this.quoters,
       gate: (parts) => (gate = new RiskGate(config, parts)),
       journal: this.watch,
-      venue: this.venue,
+      venue: this.port,
       cash: { USDT: cash },
       seed: 1,
     })
@@ -307,7 +311,7 @@ class World {
     scene.wait(MINUTE_US / 60_000).value(Kind.OPEN_INTEREST, ETH, 0)
     runBacktest(
       this.engine,
-      this.venue,
+      this.port,
       new MergedTape([{ source: scene.tape.reader() }], 'venue'),
       new MergedTape([{ source: scene.tape.reader() }], 'received'),
     )
@@ -1021,6 +1025,28 @@ function plant<T extends object>(target: T, name: keyof T, fault: (argument: num
     else Reflect.deleteProperty(target, name)
   }
 }
+
+test('at the replayed exchange, with its latency and its thin book, a position is out after as many tries as it takes', () => {
+  const port = new ReplayedExchange({ universe, cash: { USDT: 10_000 } })
+  const world = new World([{ ...BASE, breaker: 'drawdown-from-start', limit: 0.05 }, EQUITY_NAN], 10_000, port)
+  const { engine, gate } = world
+  const held = () => [engine.ledger.lots(BTC), engine.ledger.lots(ETH)]
+  world.play((scene) => scene.calm(5 * SECOND_US))
+  expect(held()).toEqual(BOUGHT)
+  expect([...engine.openOrders()]).toHaveLength(4)
+  // Three levels of 10 lots: no try can close more than 30 of 100, and the next waits a second.
+  world.play((scene) => {
+    for (let i = 0; i < 10; i++) scene.quote(BTC, 44_000, { lots: 10 }).wait(200_000).quote(ETH, 50_000)
+  })
+  expect(gate.latched.map(({ act }) => act)).toEqual(['flatten'])
+  expect(engine.ledger.lots(BTC)).toBeLessThan(100)
+  expect(engine.ledger.lots(BTC)).toBeGreaterThanOrEqual(40)
+  expect([...engine.openOrders()]).toEqual([])
+  world.play((scene) => scene.calm(30 * SECOND_US, SECOND_US, [44_000, 5_000]))
+  expect(held()).toEqual([0, 0])
+  expect([...engine.openOrders()]).toEqual([])
+  expect(engine.nextClockUs).toBe(Number.POSITIVE_INFINITY)
+})
 
 test('the same scene twice gives the same acts', () => {
   const run = () => {
