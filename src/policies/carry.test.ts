@@ -243,6 +243,17 @@ describe('execution', () => {
     expect(venue.sent.length).toBe(sent)
   })
 
+  test('a market order that finds nothing is repeated once a second, not without end', () => {
+    const { venue, show } = withBooks({ limitSeconds: 2 })
+    show(2)
+    venue.lotsMax = 0
+    const from = venue.sent.length
+    show(20)
+    const markets = venue.sent.slice(from).filter(({ kind, order }) => kind === 'order' && order.type === 'market')
+    expect(markets.length).toBeGreaterThan(10)
+    expect(markets.length).toBeLessThanOrEqual(40)
+  })
+
   test('nothing is traded on a lost or silent book', () => {
     const { venue, show, held } = withBooks({ staleSeconds: 10 })
     show(1)

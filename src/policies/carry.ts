@@ -98,6 +98,10 @@ class Leg {
   deadlineUs = 0
   /** The next order goes to market: a limit order of this change has timed out. */
   urgent = false
+  /** Whether the order under way is a limit order, to be followed by a market order. */
+  patient = false
+  /** No new order before this: the last one found nothing, or was refused. */
+  pausedUntilUs = Number.NEGATIVE_INFINITY
   refusals = 0
 
   constructor(index: number, market: MarketState) {
@@ -240,10 +244,10 @@ export class Carry implements Policy {
       leg.refusals = 0
       if (event.leavesLots <= 0) leg.urgent = false
     }
-    if (event.kind === 'rejected') {
-      this.#refused(pair, leg)
-      return
-    }
+    // A market order that found too little is not repeated at once: there is nothing yet that it could find.
+    const unfilled = (event.kind === 'cancelled' || event.kind === 'expired') && !leg.patient
+    if (event.kind === 'rejected' || unfilled) this.#pause(leg)
+    if (event.kind === 'rejected') this.#refused(pair, leg)
     const nowUs = this.#context.clock.nowUs
     if (this.#fresh(pair, nowUs)) this.#work(pair, nowUs)
   }
@@ -374,11 +378,19 @@ export class Carry implements Policy {
     this.#trade(pair, perp, -Math.sign(spotGap) * size, nowUs)
   }
 
-  /** Whether a leg's order is still under way; a limit order past its time is cancelled, and market follows. */
+  #pause(leg: Leg): void {
+    const { market } = leg
+    const pauseUs = Math.max(SECOND_US, market.quoted ? 0 : market.barDurationUs)
+    leg.pausedUntilUs = this.#context.clock.nowUs + pauseUs
+    this.#context.schedule(leg.pausedUntilUs, 'retry')
+  }
+
+  /** Whether a leg's order is still under way, or the leg pauses; a limit order past its time is cancelled, and market follows. */
   #busy(leg: Leg, nowUs: number): boolean {
     const order = leg.orderId === 0 ? undefined : this.#context.order(leg.orderId)
     if (!order) {
       leg.orderId = 0
+      if (nowUs < leg.pausedUntilUs) return true
       return this.#context.orders().some(({ instrument }) => instrument === leg.index)
     }
     if (nowUs >= leg.deadlineUs && order.state === 'open') {
@@ -407,7 +419,9 @@ export class Carry implements Policy {
       reduceOnly: reduces,
       tag: pair.target > 0 ? (pair.hurried ? 'carry margin' : 'carry') : 'carry exit',
     })
+    leg.patient = patient
     if (leg.orderId === 0) {
+      this.#pause(leg)
       this.#refused(pair, leg)
       return
     }
@@ -417,7 +431,7 @@ export class Carry implements Policy {
     this.#context.schedule(leg.deadlineUs, 'limit')
   }
 
-  /** A leg was refused: tried again at the next decision, and given up after a few times. */
+  /** A leg was refused: tried again after a pause, and given up after a few times. */
   #refused(pair: Pair, leg: Leg): void {
     leg.refusals++
     leg.orderId = 0

@@ -145,6 +145,7 @@ export class IdealVenue {
   #fill(resting: Resting, tick: number, lots: number, liquidity: 'maker' | 'taker'): void {
     const { order } = resting
     const instrument = this.#engine.markets[order.instrument].instrument
+    if (lots === 0) return
     resting.leavesLots -= lots
     if (resting.leavesLots <= 0) this.resting.delete(order.id)
     const feeBps = liquidity === 'maker' ? instrument.makerBps : instrument.takerBps
