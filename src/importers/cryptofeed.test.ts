@@ -240,7 +240,7 @@ async function independentCount(path: string): Promise<{ levels: number; trades:
     if (table === 'orderBookL2') levels += length(data)
     if (table === 'trade') trades += length(data)
     if (feed === 'book_snapshot') levels += length(frame.bids) + length(frame.asks)
-    if (feed === 'book') levels++
+    if (feed === 'book' && frame.product_id) levels++
     if (feed === 'trade' && frame.uid) trades++
     if (feed === 'trade_snapshot') trades += length(frame.trades)
     if (frame.arg?.channel === 'books' && data) levels += length(data[0].bids) + length(data[0].asks)
