@@ -73,7 +73,7 @@ export function niceTicks(low: number, high: number, wanted: number): number[] {
   const span = high - low
   if (!(span > 0)) return [low]
   const power = 10 ** Math.floor(Math.log10(span / wanted))
-  const step = power * ([1, 2, 2.5, 5, 10].find((factor) => span / (factor * power) <= wanted + 0.5) ?? 10)
+  const step = power * ([1, 2, 2.5, 5, 10].find((factor) => span / (factor * power) <= wanted + 1) ?? 10)
   const ticks: number[] = []
   for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) ticks.push(i * step)
   return ticks
