@@ -109,14 +109,20 @@ class Watcher implements Observer {
   }
 }
 
-function run(tape: MemoryTape, latency: LatencyModel, leastUs: number, cut?: () => number) {
+function run(
+  tape: MemoryTape,
+  latency: LatencyModel,
+  leastUs: number,
+  cut?: () => number,
+  policy: Policy = new Restless(),
+) {
   const universe = new Universe(SPECS.map((spec) => new Instrument(spec)))
   const cash = { USDT: 100_000, ETH: 500 }
   const exchange = new ReplayedExchange({ universe, cash, settings: { latency } })
   const watcher = new Watcher(leastUs)
   const engine = new Engine({
     universe,
-    policies: [new Restless()],
+    policies: [policy],
     gate: () => new OpenGate(),
     journal: new NoJournal(),
     venue: exchange,
@@ -164,6 +170,36 @@ describe.each([
       [...exchange.openOrders()].map((order) => [order.id, order.leavesLots]).sort((a, b) => a[0]! - b[0]!),
     )
   })
+})
+
+test('an order sent on hearing an answer meets the venue as it was then, not as the next row finds it', () => {
+  const tape = new MemoryTape()
+  const push = (heardUs: number, venueUs: number, side: number, tick: number, lots: number, flags: number) =>
+    tape.push(heardUs, venueUs, Kind.DEPTH, 0, side, tick, lots, 0, flags)
+  push(1000, 1000, 1, 999, 5, Flag.RESET)
+  push(1000, 1000, -1, 1001, 5, Flag.END)
+  push(3000, 1040, -1, 1001, 0, Flag.END) // The ask goes at 1040, which we hear much later.
+  const answering: Policy = {
+    name: 'answering',
+    settings: {},
+    start(context) {
+      this.onMarket = () => {
+        if (context.clock.nowUs === 1000) {
+          context.submit({ instrument: 0, side: 1, lots: 1, type: 'limit', tick: 990 })
+        }
+      }
+      this.onOrder = (event) => {
+        // Known at 1020, so there at 1030: the ask still stands.
+        if (event.kind === 'accepted' && event.tick === 990) {
+          context.submit({ instrument: 0, side: 1, lots: 1, type: 'market', tick: 0 })
+        }
+      }
+      return [0]
+    },
+    onMarket() {},
+  }
+  const { watcher } = run(tape, constantLatency(10), 10, undefined, answering)
+  expect(watcher.log.filter((line) => line.includes('filled'))).toEqual(['1040 2 filled 1@1001 40040'])
 })
 
 test('how the tape is cut into batches changes nothing', () => {
