@@ -112,3 +112,10 @@ test('a venue that went down quotes nothing until it is back with a snapshot', (
   apply(state, 4, [Kind.DEPTH, 1, 99, 5, 0, Flag.RESET], [Kind.DEPTH, -1, 101, 4, 0])
   expect(state.quoted).toBe(true)
 })
+
+test('a book crossed for an instant is not quoted, and the last sound mid stays the price to reckon with', () => {
+  const state = market()
+  apply(state, 1, [Kind.DEPTH, 1, 99, 5, 0, Flag.RESET], [Kind.DEPTH, -1, 101, 4, 0])
+  apply(state, 2, [Kind.DEPTH, 1, 103, 5, 0])
+  expect([state.quoted, state.referenceTick]).toEqual([false, 100])
+})

@@ -52,6 +52,8 @@ export class MarketState {
   gaps = 0
   down = false
   #bookRows = false
+  /** Mid of the last sound touch: an instant of a crossed book must not leave positions without a price. */
+  #soundMid = Number.NaN
 
   constructor(instrument: Instrument) {
     this.instrument = instrument
@@ -71,6 +73,7 @@ export class MarketState {
       this.quotedUs = timeUs
     } else this.#applyOther(kind, batch, row, timeUs)
     if ((flags & Flag.END) === 0) return false
+    if (this.quoted) this.#soundMid = (this.bestBid + this.bestAsk) / 2
     this.venueUpdatedUs = batch.venueTimeUs[row]!
     return true
   }
@@ -194,12 +197,13 @@ export class MarketState {
   }
 
   /**
-   * The price to reckon with, in ticks and possibly fractional: mid of a sound touch, else last bar close, else last
-   * trade; NaN when nothing was heard.
+   * The price to reckon with, in ticks and possibly fractional: mid of a sound touch, else last bar close, else the mid
+   * of the last sound touch, else last trade; NaN when nothing was heard. How old it may be is for `stale-data` to say.
    */
   get referenceTick(): number {
     if (this.quoted) return (this.bestBid + this.bestAsk) / 2
     if (this.barUs > Number.NEGATIVE_INFINITY) return this.barClose
+    if (!Number.isNaN(this.#soundMid)) return this.#soundMid
     if (this.tradedUs > Number.NEGATIVE_INFINITY) return this.tradeTick
     return Number.NaN
   }
