@@ -10,6 +10,7 @@ import { gunzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { Flag, Kind } from '../market/tape.ts'
 import { type InputFile, openInput } from '../store/inputFile.ts'
+import { BinanceFrames } from '../venues/binance/parse.ts'
 import { binanceRaw, marketOf } from './binanceRaw.ts'
 import { fuzzCases, fuzzImporter, importText } from './fuzz.ts'
 import { ListSink } from './listSink.ts'
@@ -250,5 +251,22 @@ describe.skipIf(!existsSync(shared))('real recordings (passed over where they ar
     await binanceRaw.read(await opened(`${shared}/${pairs[0]![1]}.jsonl.gz`), sink, {})
     expect(sink.gaps).toEqual([])
     expect(sink.traps.map(({ name }) => name)).toContain('no-snapshot')
+  })
+
+  test('the scanner and JSON.parse leave the same rows of every real frame', { timeout: 120_000 }, async () => {
+    const files = full ? pairs.flat() : ['usdm_btcusdt_20240719', 'cm_ethusd_perp_20240808', 'spot_ethusdt_20240808']
+    const frames = full ? Number.POSITIVE_INFINITY : 2000
+    for (const name of files) {
+      const [scanned, parsed] = [new ListSink(), new ListSink()]
+      const market = name.startsWith('usdm') ? 'usdm' : name.startsWith('cm') ? 'coinm' : 'spot'
+      const parsers = [new BinanceFrames(market, scanned), new BinanceFrames(market, parsed, { scan: false })]
+      await (await openInput(`${shared}/${name}.jsonl.gz`)).lines((text, line, byte) => {
+        if (line > frames) return
+        for (const parser of parsers) parser.frame(text.slice(20), nanosecondPrefix(text), { line, byte })
+      })
+      expect(scanned.messages.length).toBeGreaterThan(1000)
+      expect(scanned.messages).toEqual(parsed.messages)
+      expect(scanned.counts).toEqual(parsed.counts)
+    }
   })
 })
