@@ -254,6 +254,15 @@ describe('execution', () => {
     expect(markets.length).toBeLessThanOrEqual(40)
   })
 
+  test('a market order that the venue fills only later, as on bars, is waited for and not cancelled', () => {
+    const { venue, show, held } = withBooks({ limitSeconds: 2 })
+    venue.slow = true
+    show(8)
+    expect(venue.sent.filter(({ kind, order }) => kind === 'cancel' && order.type === 'market')).toEqual([])
+    expect(venue.sent.filter(({ order }) => order.type === 'market').length).toBe(2)
+    expect(held()).toEqual([0, 0])
+  })
+
   test('nothing is traded on a lost or silent book', () => {
     const { venue, show, held } = withBooks({ staleSeconds: 10 })
     show(1)

@@ -393,7 +393,7 @@ export class Carry implements Policy {
       if (nowUs < leg.pausedUntilUs) return true
       return this.#context.orders().some(({ instrument }) => instrument === leg.index)
     }
-    if (nowUs >= leg.deadlineUs && order.state === 'open') {
+    if (leg.patient && nowUs >= leg.deadlineUs && order.state === 'open') {
       leg.urgent = true
       this.#context.cancel(order.id)
     }

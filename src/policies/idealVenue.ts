@@ -36,6 +36,8 @@ export class IdealVenue {
   refuse: (order: Order) => RejectReason | '' = () => ''
   /** The most lots one fill of a marketable order may have; what is left of it is cancelled. */
   lotsMax = Number.POSITIVE_INFINITY
+  /** Whether marketable orders are accepted and then kept waiting, as where there are only bars. */
+  slow = false
   readonly resting = new Map<number, Resting>()
   readonly #answers: OrderEvent[] = []
   readonly #batch = new TapeBatch(8)
@@ -58,7 +60,7 @@ export class IdealVenue {
       this.#answer('accepted', order, order.tick, order.lots, order.lots)
       const resting = { order, tick: order.tick, lots: order.lots, leavesLots: order.lots }
       this.resting.set(order.id, resting)
-      if (!marketable) return
+      if (!marketable || this.slow) return
       this.#fill(resting, opposite, Math.min(this.lotsMax, order.lots), 'taker')
       if (resting.leavesLots > 0) this.cancel(order.id)
     }
