@@ -3,7 +3,7 @@
  * importer keeps whatever it is fed.
  *
  * The promises: nothing but a `GimbalError` is thrown; every message is completed; every time is whole and every price
- * and size finite and not negative (both held by `ListSink`); every reject and trap names a line and a byte that exist.
+ * and size finite and not negative (both held by `ListSink`); every reject, trap and gap names a line and a byte that exist.
  * A seed reproduces a case.
  */
 
@@ -61,9 +61,25 @@ export interface FuzzReport {
 }
 
 const NUMBERS = [
-  'NaN', 'Infinity', '-1', '-0.5', '1e309', '1e-400', '9007199254740993', '99999999999999999999999', '0', '', 'null',
-  '1e15', '-9223372036854775808', '0x10', '1_000', '١', '2147483648', '0.000000000000000000000001',
-] // biome-ignore format: one set
+  'NaN',
+  'Infinity',
+  '-1',
+  '-0.5',
+  '1e309',
+  '1e-400',
+  '9007199254740993',
+  '99999999999999999999999',
+  '0',
+  '',
+  'null',
+  '1e15',
+  '-9223372036854775808',
+  '0x10',
+  '1_000',
+  '١',
+  '2147483648',
+  '0.000000000000000000000001',
+]
 
 /** Ways to damage a list of lines; each returns the damaged list. */
 const MUTATIONS: readonly ((lines: readonly string[], random: Random) => string[])[] = [
@@ -185,7 +201,8 @@ export async function fuzzImporter(
     }
     const lineCount = content.split('\n').length
     const bytes = Buffer.byteLength(content)
-    for (const { name: reason, place } of [...sink.rejects, ...sink.traps]) {
+    const gaps = sink.gaps.map(({ place }) => ({ name: 'gap', place }))
+    for (const { name: reason, place } of [...sink.rejects, ...sink.traps, ...gaps]) {
       const real = place.line >= 1 && place.line <= lineCount && place.byte >= 0 && place.byte <= bytes
       if (!real)
         throw broken(importer, seed, number, content, new Error(`${reason} at a place that is not in the file`))
