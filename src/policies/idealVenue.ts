@@ -89,7 +89,7 @@ export class IdealVenue {
     while (this.#engine.nextClockUs <= timeUs) {
       this.nowUs = Math.max(this.nowUs, this.#engine.nextClockUs)
       this.#engine.stepClock(this.nowUs)
-      this.#deliver()
+      this.deliver()
     }
     this.nowUs = timeUs
   }
@@ -102,7 +102,7 @@ export class IdealVenue {
       this.#batch.push(this.nowUs, this.nowUs, kind, instrument, side, tick, lots, value, flags | end)
     }
     for (let row = 0; row < rows.length; row++) this.#engine.stepRow(this.#batch, row, instrument, this.nowUs)
-    this.#deliver()
+    this.deliver()
   }
 
   /** Shows a book of one level a side. */
@@ -130,12 +130,12 @@ export class IdealVenue {
       if (order.instrument !== instrument || order.side === side || side * (tick - resting.tick) < 0) continue
       this.#fill(resting, resting.tick, Math.min(lots, resting.leavesLots), 'maker')
     }
-    this.#deliver()
+    this.deliver()
   }
 
   account(event: AccountEvent): void {
     this.#engine.stepAccount(event)
-    this.#deliver()
+    this.deliver()
   }
 
   #opposite(order: Order): number {
@@ -189,7 +189,8 @@ export class IdealVenue {
     }
   }
 
-  #deliver(): void {
+  /** Hands over the answers that wait; every call above does so by itself. */
+  deliver(): void {
     for (let answer = this.#answers.shift(); answer; answer = this.#answers.shift()) this.#engine.stepOrder(answer)
   }
 }
