@@ -112,13 +112,6 @@ test('it is sure of its own lines and of no one else’s', () => {
   expect(binanceRaw.recognise('a', 'time_ms,open,high')).toBe(0)
 })
 
-test('a clock behind the venue’s is reported once, with its worst', async () => {
-  const late = { ...depth(8, 9, 7), data: { ...depth(8, 9, 7).data, T: T + 1500 } }
-  const sink = await importText(binanceRaw, 'a', [line(0, late), line(1, depth(10, 11, 9))].join('\n'))
-  expect(sink.traps.filter(({ name }) => name === 'clock-behind')).toHaveLength(1)
-  expect(sink.traps.find(({ name }) => name === 'clock-behind')!.detail).toContain('1 of 2 messages')
-})
-
 test('damaged logs leave rejects and never a wrong number', { timeout: 600_000 }, async () => {
   for (const [name, lines] of [
     ['usdm', USDM],
@@ -217,9 +210,7 @@ describe.skipIf(!existsSync(shared))('real recordings (passed over where they ar
         await binanceRaw.read(await opened(path), sink, {})
         expect(sink.gaps).toEqual([])
         expect(sink.rejects).toEqual([])
-        expect(
-          sink.traps.map((trap) => trap.name).filter((trap) => trap !== 'clock-behind' && trap !== 'no-venue-time'),
-        ).toEqual([])
+        expect(sink.traps.map((trap) => trap.name).filter((trap) => trap !== 'no-venue-time')).toEqual([])
         const before = { ...slow.counts }
         for (const each of gunzipSync(readFileSync(path)).toString().trimEnd().split('\n').slice(0, linesMax))
           slow.take(JSON.parse(each.slice(20)))

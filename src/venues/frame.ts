@@ -55,11 +55,6 @@ export class Frame {
   /** Rows drafted so far. */
   rows = 0
   #messages = 0
-  /** Messages received before the venue's own time, the first of them, and the worst. */
-  #early = 0
-  #earlyPlace: Place | undefined
-  #earlyUsMax = 0
-  #delivered = 0
   readonly #streams: Stream[] = []
   readonly #instruments: number[] = []
   readonly #venueTimes: number[] = []
@@ -120,25 +115,11 @@ export class Frame {
     this.#flags[row]! |= flag
   }
 
-  /** Reports a clock that was behind the venue's, once: feed latency computed from such a recording is negative. */
-  finish(): void {
-    if (!this.#earlyPlace) return
-    const detail = `${this.#early} of ${this.#delivered} messages received before the venue's own time, by up to ${this.#earlyUsMax / 1000} ms`
-    this.sink.trap('clock-behind', this.#earlyPlace, detail)
-  }
-
   /** Hands every drafted message to the sink, and forgets them. */
   deliver(): void {
     const { sink, timeUs, rows } = this
     for (let message = 0; message < this.#messages; message++) {
       const end = message + 1 < this.#messages ? this.#starts[message + 1]! : rows
-      const earlyUs = this.#venueTimes[message]! - timeUs
-      if (earlyUs > 0) {
-        this.#early++
-        this.#earlyPlace ??= this.place
-        if (earlyUs > this.#earlyUsMax) this.#earlyUsMax = earlyUs
-      }
-      this.#delivered++
       sink.begin(this.#streams[message]!, this.#instruments[message]!, timeUs, this.#venueTimes[message]!)
       for (let row = this.#starts[message]!; row < end; row++) {
         sink.row(

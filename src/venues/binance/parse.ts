@@ -164,7 +164,6 @@ export class BinanceFrames implements FrameParser {
 
   /** Notes where each chain ends, and reports books that went without a snapshot. */
   finish(): void {
-    this.#frame.finish()
     if (this.#timeless) {
       const detail = 'book tickers of the spot market carry no time: that of receipt stands in'
       this.#sink.trap('no-venue-time', this.#timeless, detail)

@@ -93,11 +93,6 @@ export class BitmexFrames implements FrameParser {
     }
   }
 
-  /** Reports a clock behind the venue's. */
-  finish(): void {
-    this.#frame.finish()
-  }
-
   #loseBooks(): void {
     for (const book of this.#books.values()) this.#lose(book)
   }

@@ -78,11 +78,6 @@ export class BybitFrames implements FrameParser {
     }
   }
 
-  /** Reports a clock behind the venue's. */
-  finish(): void {
-    this.#frame.finish()
-  }
-
   #loseBooks(): void {
     const { timeUs, place } = this.#frame
     for (const [symbol, sound] of this.#sound) {

@@ -68,11 +68,6 @@ export class DeribitFrames implements FrameParser {
     }
   }
 
-  /** Reports a clock behind the venue's. */
-  finish(): void {
-    this.#frame.finish()
-  }
-
   #read(frame: Fields): void {
     const { method } = frame
     if (method === undefined) {

@@ -80,10 +80,9 @@ export class DydxFrames implements FrameParser {
     }
   }
 
-  /** Gives up what is still missing, and reports a clock behind the venue's. */
+  /** Gives up what is still missing. */
   finish(): void {
     if (this.#missing.size > 0) this.#giveUp([...this.#missing])
-    this.#frame.finish()
   }
 
   #read(frame: Fields): void {

@@ -67,11 +67,6 @@ export class HyperliquidFrames implements FrameParser {
     }
   }
 
-  /** Reports a clock behind the venue's. */
-  finish(): void {
-    this.#frame.finish()
-  }
-
   /** `{"channel":"l2Book","data":{"coin":…,"levels":[[{"px","sz","n"}…],[…]],"time":…}}`, keys in any order. */
   #scanBook(text: string): boolean {
     if (!text.startsWith('{"channel":"l2Book","data":{')) return false

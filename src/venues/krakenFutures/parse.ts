@@ -61,11 +61,6 @@ export class KrakenFuturesFrames implements FrameParser {
     }
   }
 
-  /** Reports a clock behind the venue's. */
-  finish(): void {
-    this.#frame.finish()
-  }
-
   #read(message: Fields): void {
     if ('event' in message) {
       const failed = message['event'] === 'error' || message['event'] === 'alert'

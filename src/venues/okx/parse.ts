@@ -135,11 +135,6 @@ export class OkxFrames implements FrameParser {
     }
   }
 
-  /** Reports a clock behind the venue's. */
-  finish(): void {
-    this.#frame.finish()
-  }
-
   #read(frame: Fields): void {
     if ('event' in frame) {
       if (frame['event'] === 'error')
