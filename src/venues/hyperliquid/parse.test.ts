@@ -20,7 +20,6 @@ function read(frames: readonly unknown[], scan = true): ListSink {
     const text = typeof frame === 'string' ? frame : JSON.stringify(frame)
     parser.frame(text, (T0 + 100) * 1000 + index * 1000, { line: index + 1, byte: index })
   }
-  parser.finish()
   return sink
 }
 
