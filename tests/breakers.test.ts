@@ -335,6 +335,7 @@ const SPREAD: BreakerRule = {
   ...BASE,
   breaker: 'spread-shock',
   blowoutRatio: 20,
+  blowoutBpsMin: 0,
   collapseRatio: 0.2,
   samples: 20,
   sampleUs: SECOND_US,
@@ -440,8 +441,9 @@ const CASES: Readonly<Record<string, Case>> = {
     scope: account,
     bears: 'prices not yet heard at the start',
     calm: (scene) => scene.calm(SECOND_US),
-    // A book that stays crossed, on a venue that tells neither trades nor marks, has no price.
-    shock: (scene) => scene.quote(BTC, 50_000, { spread: -4 }).wait(SECOND_US).quote(ETH, 50_000),
+    // A venue that says its mark is not a number has no price for what is held there.
+    shock: (scene) => scene.value(Kind.MARK, BTC, Number.NaN).wait(SECOND_US).quote(ETH, 50_000),
+    after: (scene) => scene.value(Kind.MARK, BTC, 50_000).calm(5 * SECOND_US),
   },
   'stale data': {
     rule: { ...BASE, confirmations: 1, breaker: 'stale-data', ageMaxUs: 5 * SECOND_US },

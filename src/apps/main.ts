@@ -59,7 +59,7 @@ export function buildProgram(): Command {
     .option('--catalog <dir>', 'imported data to run on, instead of the generated market')
     .option('--out <dir>', 'where the report goes', 'out/demo')
     .option('--seed <n>', 'seed of everything random', '1')
-    .option('--minutes <n>', 'length of the generated market', '240')
+    .option('--minutes <n>', 'length of the generated market', '360')
     .action(act(async () => (await import('./commands/demo.ts')).demo))
 
   verb(

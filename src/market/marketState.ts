@@ -187,13 +187,12 @@ export class MarketState {
   get quoted(): boolean {
     const bid = this.bestBid
     const ask = this.bestAsk
-    return (
-      bid > -0x7fffffff &&
-      ask < 0x7fffffff &&
-      bid < ask &&
-      !this.down &&
-      !(this.#bookRows && this.book.status !== 'live')
-    )
+    return bid > -0x7fffffff && ask < 0x7fffffff && bid < ask && this.trusted
+  }
+
+  /** Whether what is shown can be traded on: no lost updates, venue up. */
+  get trusted(): boolean {
+    return !this.down && !(this.#bookRows && this.book.status !== 'live')
   }
 
   /**
@@ -208,9 +207,12 @@ export class MarketState {
     return Number.NaN
   }
 
-  /** The price margin and equity are reckoned at, in quote per base: the venue's mark where known, else the reference. */
+  /**
+   * The price margin and equity are reckoned at, in quote per base: the venue's mark once one was heard (a NaN among
+   * marks is passed on, and trips `equity-nan`), else the reference.
+   */
   get markPrice(): number {
-    if (!Number.isNaN(this.mark)) return this.mark
+    if (this.markUs > Number.NEGATIVE_INFINITY) return this.mark
     return this.referenceTick * this.instrument.ticks.size
   }
 }

@@ -69,7 +69,7 @@ export class InstrumentWatch {
         this.#gapped.push(guards.post(new GappedData(rule.graceUs), rule, scope, 'µs'))
         break
       case 'spread-shock': {
-        const breaker = new SpreadShock(rule.blowoutRatio, rule.collapseRatio, rule.samples, rule.sampleUs)
+        const breaker = new SpreadShock(rule)
         this.#spread.push(guards.post(breaker, rule, scope, 'ticks'))
         break
       }
@@ -156,7 +156,7 @@ export class InstrumentWatch {
     const spread = bid === -0x7fffffff || ask === 0x7fffffff ? Number.POSITIVE_INFINITY : ask - bid
     for (let i = 0; i < guards.length; i++) {
       const { breaker, trip } = guards[i]!
-      const breached = breaker.observe(spread, nowUs)
+      const breached = breaker.observe(spread, bid, nowUs)
       trip.readFresh(breached, breaker.measured, breaker.allowed, nowUs, market.quotedUs, this.#confirmUs)
     }
   }

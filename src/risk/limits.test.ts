@@ -335,7 +335,8 @@ describe('account, with everything open filled in the worst way', () => {
   test('an exposure that cannot be computed lets nothing through', () => {
     const at = desk({})
     at.hold(1, 1)
-    at.markets[1]!.book.markGap()
+    at.markets[1]!.mark = Number.NaN
+    at.markets[1]!.markUs = 0
     expect(judge(at, limit(BID, 1))).toBe('equity-unknown')
   })
 })

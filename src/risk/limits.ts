@@ -129,7 +129,8 @@ export class Limits {
     const market = this.#parts.markets[intent.instrument]!
     const limits = this.#byInstrument[intent.instrument]!
     const { instrument } = market
-    const reference = market.referenceTick
+    // The flatten of the gate itself (reduce-only, at market) must not wait for a snapshot.
+    const reference = market.trusted || intent.reduceOnly === true ? market.referenceTick : Number.NaN
     if (!(reference > 0 && reference < Number.POSITIVE_INFINITY)) return 'reference-unknown'
 
     const refusal = this.#judgePrice(intent, reference, market, limits)

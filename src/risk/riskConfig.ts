@@ -117,6 +117,8 @@ export interface SpreadShockRule extends RuleBase {
   readonly breaker: 'spread-shock'
   /** Trips above `blowoutRatio` times the running median spread and below `collapseRatio` times it. */
   readonly blowoutRatio: number
+  /** A spread narrower than this, in bps of the price, is no blowout: where one tick is usual, fifty may be nothing. */
+  readonly blowoutBpsMin: number
   readonly collapseRatio: number
   /** Length of the running median in samples, and how far apart they are. Nothing is judged before it is full. */
   readonly samples: number
@@ -246,6 +248,7 @@ const DEFAULT_BREAKERS: readonly BreakerRule[] = [
     confirmations: 5,
     cooldownUs: 0,
     blowoutRatio: 50,
+    blowoutBpsMin: 20,
     collapseRatio: 0.01,
     samples: 255,
     sampleUs: SECOND_US,

@@ -41,12 +41,17 @@ export async function demo(terminal: Terminal, options: DemoOptions): Promise<nu
   }
   process.once('SIGINT', onInterrupt)
   const outcomes: RunOutcome[] = []
+  // In the generated market each has an instrument of its own; carry finds its pair of spot and perpetual by itself.
+  const generated: Record<string, Record<string, string | number>> = {
+    'market-maker': { instruments: 'ETH-USDC-PERP@generated-south' },
+    carry: { fundingsMin: 2, capitalShare: 0.4 },
+  }
   for (const policy of ['market-maker', 'carry']) {
     if (stop) break
     const plan = completePlan(
       {
         data: selection,
-        policies: [{ name: policy, settings: {} }],
+        policies: [{ name: policy, settings: options.catalog ? {} : generated[policy]! }],
         risk: riskFrom([]),
         exchange: DEFAULT_EXCHANGE,
         cash,

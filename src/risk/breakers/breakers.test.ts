@@ -159,20 +159,27 @@ describe('feeds', () => {
 
 describe('markets', () => {
   test('spread against its median', () => {
-    const breaker = new SpreadShock(5, 0.5, 3, 10)
-    expect(breaker.observe(1_000, 0)).toBe(false)
-    for (const at of [10, 20, 30]) breaker.observe(4, at)
-    expect([breaker.observe(20, 40), breaker.observe(21, 40), breaker.allowed]).toEqual([false, true, 20])
-    expect([breaker.observe(2, 41), breaker.observe(1, 41), breaker.observe(-1, 41), breaker.allowed]).toEqual([
+    const breaker = new SpreadShock({ blowoutRatio: 5, blowoutBpsMin: 0, collapseRatio: 0.5, samples: 3, sampleUs: 10 })
+    const see = (spread: number, at: number) => breaker.observe(spread, 10_000, at)
+    expect(see(1_000, 0)).toBe(false)
+    for (const at of [10, 20, 30]) see(4, at)
+    expect([see(20, 40), see(21, 40), breaker.allowed]).toEqual([false, true, 20])
+    expect([see(2, 41), see(1, 41), see(-1, 41), breaker.allowed]).toEqual([false, true, true, 2])
+    expect([see(Number.POSITIVE_INFINITY, 42), see(Number.NaN, 42)]).toEqual([true, true])
+    breaker.rebase()
+    for (let at = 100; at < 200; at += 10) expect(see(100, at)).toBe(false)
+    expect(see(501, 200)).toBe(true)
+  })
+
+  test('many times a spread of one tick is no blowout while it costs next to nothing', () => {
+    const breaker = new SpreadShock({ blowoutRatio: 5, blowoutBpsMin: 20, collapseRatio: 0, samples: 3, sampleUs: 10 })
+    for (const at of [10, 20, 30]) breaker.observe(1, 100_000, at)
+    expect([breaker.observe(200, 100_000, 40), breaker.observe(201, 100_000, 41), breaker.allowed]).toEqual([
       false,
       true,
-      true,
-      2,
+      200,
     ])
-    expect([breaker.observe(Number.POSITIVE_INFINITY, 42), breaker.observe(Number.NaN, 42)]).toEqual([true, true])
-    breaker.rebase()
-    for (let at = 100; at < 200; at += 10) expect(breaker.observe(100, at)).toBe(false)
-    expect(breaker.observe(501, 200)).toBe(true)
+    expect(breaker.observe(Number.POSITIVE_INFINITY, -0x7fffffff, 42)).toBe(true)
   })
 
   test('depth against its median', () => {
