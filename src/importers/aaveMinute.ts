@@ -103,7 +103,7 @@ export const aaveMinute: Importer = {
   version: 1,
   summary: 'Minute files of an Aave v3 reserve: supply and borrow rates and indices',
   example:
-    'gimbal import aave-minute polygon-aave_v3-0x2791bca1f2de4661ed88a30c99a7a9449aa84174-2023-08-14.minute.csv.gz',
+    'gimbal import --catalog DIR polygon-aave_v3-0x2791bca1f2de4661ed88a30c99a7a9449aa84174-2023-08-14.minute.csv.gz',
   options: {},
   provenance: 'real',
   recognise(name, head) {

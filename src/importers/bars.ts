@@ -118,7 +118,7 @@ function plan(file: InputFile, options: ImportOptions, newestFirst: boolean): Ba
   if (!instrument) {
     throw new GimbalError('argument-invalid', 'The name of this file does not tell its instrument', {
       file: file.name,
-      remedy: '--instrument BTC-USDT-PERP@binance-usdm',
+      remedy: '--option instrument=BTC-USDT-PERP@binance-usdm',
     })
   }
   const interval = options['interval'] ?? found?.interval ?? ''
@@ -127,7 +127,7 @@ function plan(file: InputFile, options: ImportOptions, newestFirst: boolean): Ba
     throw new GimbalError('argument-invalid', 'The length of these bars is not known', {
       file: file.name,
       given: interval,
-      remedy: '--interval 5m',
+      remedy: '--option interval=5m',
     })
   }
   const order = options['order'] ?? (newestFirst ? 'descending' : 'ascending')
@@ -167,7 +167,7 @@ interface BarColumns {
   readonly volume: number
 }
 
-/** The columns of a header, by their usual names or by `--columns`. */
+/** The columns of a header, by their usual names or by the option `columns`. */
 function columnsOf(file: InputFile, row: TableRow, options: ImportOptions, what: BarPlan): BarColumns {
   const map = new Map<string, string>()
   for (const part of (options['columns'] ?? '').split(',').filter(Boolean)) {
@@ -281,7 +281,7 @@ async function readBars(file: InputFile, sink: ImportSink, options: ImportOption
         sink.trap('volume-in-quote', row.place, `divided by the bar's mean price and rounded to ${QUOTE_VOLUME_LOT}`)
       }
       if (what.instrument.venue === 'unnamed') {
-        sink.trap('venue-unnamed', row.place, 'the file does not say where this traded; --instrument names it')
+        sink.trap('venue-unnamed', row.place, 'the file does not say where this traded; --option instrument=… names it')
       }
       const decimals = what.quoteVolume ? QUOTE_VOLUME_DECIMALS : undefined
       series = new BarSeries(sink, what.instrument, what.series as BarKind, what.durationUs, decimals)
@@ -323,7 +323,8 @@ export const bars: Importer = {
   name: 'bars',
   version: 1,
   summary: 'Tables of bars, marks or funding: freqtrade-like, CryptoDataDownload, or any with a column map',
-  example: 'gimbal import bars prices.csv.gz --instrument BTC-USDT-PERP@binance-usdm --interval 5m --time-unit ms',
+  example:
+    'gimbal import --catalog DIR prices.csv.gz --importer bars --option instrument=BTC-USDT-PERP@binance-usdm --option interval=5m',
   options: {
     ...INSTRUMENT_OPTIONS,
     interval: 'length of a bar: 1m, 5m, 1h, 1d',

@@ -5,6 +5,7 @@
  * towards a price nobody knew yet. Such a bar is the exact midpoint of its neighbours in open, high, low, close and
  * volume at once; five independent coincidences do not happen, so the test needs no tolerance beyond double rounding
  * and finds invented bars whose prices happen to lie on the grid as well. It needs the bar after, hence the delay of one.
+ * Its first bar may stand still at the last price with only the volume drawn.
  */
 
 import { isoTime } from '../core/clock.ts'
@@ -115,7 +116,10 @@ export class BarSeries {
   #pass(next: Bar | undefined): void {
     const bar = this.#pending
     if (!bar) return
-    const drawn = this.#before !== undefined && next !== undefined && midpoint(this.#before, bar, next)
+    const drawn =
+      this.#before !== undefined &&
+      next !== undefined &&
+      (midpoint(this.#before, bar, next) || this.#volumeDrawn(this.#before, bar, next))
     this.#watchFlat(bar)
     this.#before = bar
     this.#pending = undefined
@@ -142,6 +146,12 @@ export class BarSeries {
       },
       Flag.SUSPECT,
     )
+  }
+
+  /** Whether a bar stands still at the last price with a volume drawn between its neighbours'. */
+  #volumeDrawn(before: Bar, bar: Bar, next: Bar): boolean {
+    const still = bar.high === bar.low && bar.close === before.close
+    return still && before.volume !== bar.volume && unlikely(bar) && halfway(before.volume, bar.volume, next.volume)
   }
 
   #emit(bar: Bar, flags: number): void {
@@ -204,7 +214,8 @@ export class BarSeries {
 /** Whether a bar is the midpoint of its neighbours in all five columns, and moved or traded at all. */
 function midpoint(before: Bar, bar: Bar, after: Bar): boolean {
   if (bar.volume === 0) return false
-  if (before.close === bar.close && before.volume === bar.volume) return false
+  const moved = before.open !== after.open || before.close !== after.close
+  if (!moved && (before.volume === after.volume || !unlikely(bar))) return false
   return (
     halfway(before.open, bar.open, after.open) &&
     halfway(before.high, bar.high, after.high) &&
@@ -212,6 +223,11 @@ function midpoint(before: Bar, bar: Bar, after: Bar): boolean {
     halfway(before.close, bar.close, after.close) &&
     halfway(before.volume, bar.volume, after.volume)
   )
+}
+
+/** Whether a volume has digits enough that it is not halfway between two others by chance: 3 is, 424.313571 is not. */
+function unlikely({ volume, volumeDecimals }: Bar): boolean {
+  return volume * 10 ** volumeDecimals >= 1e6
 }
 
 function halfway(before: number, middle: number, after: number): boolean {

@@ -6,7 +6,7 @@
  *
  * The name gives symbol and interval or type (`BTCUSDT-1h-2024-01.csv`, `BTCUSDT-aggTrades-2024-01-01.csv`). The four
  * sorts of klines share names and columns, and so do spot and USD-M ones: the path tells (`…/futures/um/daily/
- * markPriceKlines/…`), or `--market` and `--type`. Where a market shows in the columns (spot trades have a last column
+ * markPriceKlines/…`), or the options `market` and `type`. Where a market shows in the columns (spot trades have a last column
  * of their own) or in the symbol (`BTCUSD_PERP`), neither is needed. Times are in milliseconds, of spot files since
  * 2025 in microseconds: their digits tell.
  *
@@ -183,7 +183,7 @@ function klineEnd(row: TableRow, at: Readonly<Record<string, number>>, interval:
   const closeUs = length === undefined ? nextMonthUs(openUs) : openUs + length
   // The unit shows in the digits, and a kline's last instant is one such unit before its end.
   const unitUs = row.text(at['close_time']!).length >= 16 ? 1 : 1000
-  if (lastUs + unitUs !== closeUs)
+  if (!row.faulty && lastUs + unitUs !== closeUs)
     row.fault('close-time-contradictory', `ends ${isoTime(lastUs)}, interval ${interval}`)
   return closeUs
 }
@@ -396,7 +396,7 @@ async function read(file: InputFile, sink: ImportSink, options: ImportOptions): 
       if (!market) {
         throw new GimbalError('argument-invalid', 'Neither path nor columns tell the market of this file', {
           file: file.name,
-          remedy: '--market spot, um or cm',
+          remedy: '--option market=spot, um or cm',
         })
       }
       const instrument = binanceInstrument(market, what.symbol)
@@ -424,7 +424,7 @@ export const binanceVision: Importer = {
   name: 'binance-vision',
   version: 1,
   summary: 'The public archive of Binance: klines, trades, quotes, funding, metrics of spot, USD-M and COIN-M',
-  example: 'gimbal import binance-vision data/futures/um/monthly/klines/BTCUSDT/1h/BTCUSDT-1h-2024-01.zip',
+  example: 'gimbal import --catalog DIR data/futures/um/monthly/klines/BTCUSDT/1h/BTCUSDT-1h-2024-01.zip',
   options: {
     market: 'spot, um or cm, where neither path, columns nor symbol tell',
     type: `what the file holds, where the path does not tell: ${TYPES.join(', ')}`,

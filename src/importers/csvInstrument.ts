@@ -137,7 +137,7 @@ export function deribitInstrument(name: string): SketchedInstrument | undefined 
 }
 
 /**
- * The instrument named by `--instrument`, with `--payoff`, `--multiplier` and `--settle` where they differ from a
+ * The instrument named by the option `instrument`, with `payoff`, `multiplier` and `settle` where they differ from a
  * linear contract of one base settled in its quote.
  *
  * @throws {GimbalError} `instrument-invalid`, `argument-invalid`.
@@ -161,7 +161,7 @@ export function chosenInstrument(options: ImportOptions, venueSymbol = ''): Sket
 /** What the options of {@link chosenInstrument} mean, for `--help`. */
 export const INSTRUMENT_OPTIONS: Readonly<Record<string, string>> = {
   instrument: 'name of the instrument, such as BTC-USDT-PERP@binance-usdm, where the file does not tell',
-  payoff: 'linear (default) or inverse, with --instrument',
-  multiplier: 'base (inverse: quote) units per contract, with --instrument; default 1',
-  settle: 'currency of margin and profit, with --instrument; default the quote (inverse: the base)',
+  payoff: 'linear (default) or inverse, with instrument',
+  multiplier: 'base (inverse: quote) units per contract, with instrument; default 1',
+  settle: 'currency of margin and profit, with instrument; default the quote (inverse: the base)',
 }

@@ -144,7 +144,7 @@ export const deribitChain: Importer = {
   name: 'deribit-chain',
   version: 1,
   summary: 'Snapshots of the whole option chain of Deribit: quotes, marks, volatility, Greeks, open interest',
-  example: 'gimbal import deribit-chain options/deribit/chain_20251230T173115Z.csv.gz',
+  example: 'gimbal import --catalog DIR options/deribit/chain_20251230T173115Z.csv.gz',
   options: {},
   provenance: 'real',
   recognise(name, head) {

@@ -134,7 +134,7 @@ export const ethBlocks: Importer = {
   name: 'eth-blocks',
   version: 1,
   summary: 'Single Ethereum blocks with traces and receipts (JSON): number, base fee, transactions, gas price',
-  example: 'gimbal import eth-blocks eth_block_trace_15049646.json.gz',
+  example: 'gimbal import --catalog DIR eth_block_trace_15049646.json.gz',
   options: {},
   provenance: 'real',
   recognise(name, head) {

@@ -169,7 +169,7 @@ export const ethSwaps: Importer = {
   name: 'eth-swaps',
   version: 1,
   summary: 'Swaps decoded from Ethereum traces, a line a swap',
-  example: 'gimbal import eth-swaps eth_swaps.csv.gz',
+  example: 'gimbal import --catalog DIR eth_swaps.csv.gz',
   options: {},
   provenance: 'real',
   recognise(_name, head) {

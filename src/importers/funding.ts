@@ -5,7 +5,7 @@
  * that of dYdX in UTC. The default offset of each recognised venue is in the table below, is reported as trap
  * `utc+3`, and is checked: after it, payments must fall on the venue's own hours (Binance and Bybit 00, 08, 16 UTC;
  * KuCoin 04, 12, 20 UTC; dYdX every hour), else each is flagged and counted as `off-funding-hours`. Any other venue
- * needs `--time-zone-offset`, because a wrong guess would pay funding hours before it was known.
+ * needs the option `time-zone-offset`, because a wrong guess would pay funding hours before it was known.
  */
 
 import { HOUR_US, isoTime } from '../core/clock.ts'
@@ -60,7 +60,7 @@ async function read(file: InputFile, sink: ImportSink, options: ImportOptions): 
     throw new GimbalError('argument-invalid', 'The clock that wrote this file is not known', {
       file: file.name,
       venue: venueName || 'not in the name',
-      remedy: `--time-zone-offset +3, or --venue with one of ${Object.keys(CLOCKS).join(', ')}`,
+      remedy: `--option time-zone-offset=+3, or --option venue= with one of ${Object.keys(CLOCKS).join(', ')}`,
     })
   }
   const offsetUs = zone === undefined ? clock!.offsetHours * HOUR_US : zoneOffsetUs(zone)
@@ -75,7 +75,7 @@ async function read(file: InputFile, sink: ImportSink, options: ImportOptions): 
         sink.trap(
           `utc+${clock!.offsetHours}`,
           row.place,
-          `times are UTC+${clock!.offsetHours}; --time-zone-offset overrides`,
+          `times are UTC+${clock!.offsetHours}; --option time-zone-offset= overrides`,
         )
       }
       return 'header'
@@ -113,7 +113,7 @@ export const funding: Importer = {
   name: 'funding',
   version: 1,
   summary: 'Funding histories (Symbol, Date, Funding Rate) of Binance, Bybit, KuCoin and dYdX',
-  example: 'gimbal import funding BTC-USDT_binance_2020-01-01_2024-01-01_funding_history.csv.gz',
+  example: 'gimbal import --catalog DIR BTC-USDT_binance_2020-01-01_2024-01-01_funding_history.csv.gz',
   options: {
     ...INSTRUMENT_OPTIONS,
     venue: `venue, where the name does not tell: ${Object.keys(CLOCKS).join(', ')}`,

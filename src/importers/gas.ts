@@ -5,7 +5,7 @@
  *   block_number,timestamp,basefee_gwei      BLOCK and BASE_FEE a line, at the block's own time
  *
  * Both are in gwei in the file and in wei in the rows. The instrument is gas itself, priced in the chain's coin:
- * GAS-ETH-SPOT@ethereum. The minute table does not name its chain: without `--chain` it is `unnamed`, trap
+ * GAS-ETH-SPOT@ethereum. The minute table does not name its chain: without the option `chain` it is `unnamed`, trap
  * `chain-unnamed`. Blocks missing between two lines are reported as `missing-blocks`.
  */
 
@@ -63,7 +63,8 @@ async function readMinuteGas(file: InputFile, sink: ImportSink, chain: string): 
     sink,
     false,
     (row) => {
-      if (chain === 'unnamed') sink.trap('chain-unnamed', row.place, 'the file does not say whose gas this is: --chain')
+      if (chain === 'unnamed')
+        sink.trap('chain-unnamed', row.place, 'the file does not say whose gas this is: --option chain=…')
       return 'header'
     },
     (row, { endUs, flags }) => {
@@ -130,7 +131,7 @@ export const gas: Importer = {
   name: 'gas',
   version: 1,
   summary: 'What a unit of gas cost: means by the minute, or base fees by the block',
-  example: 'gimbal import gas gas_price.csv.gz --chain polygon',
+  example: 'gimbal import --catalog DIR gas_price.csv.gz --option chain=polygon',
   options: { chain: `chain whose gas it is: ${Object.keys(COINS).join(', ')}` },
   provenance: 'real',
   recognise(_name, head) {

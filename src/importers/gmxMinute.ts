@@ -172,7 +172,7 @@ export const gmxMinute: Importer = {
   name: 'gmx-minute',
   version: 1,
   summary: 'Minute files of GMX: the v1 vault as one wide table, or one v2 market',
-  example: 'gimbal import gmx-minute avalanche_gmx_2024-10-15.csv.gz',
+  example: 'gimbal import --catalog DIR avalanche_gmx_2024-10-15.csv.gz',
   options: {},
   provenance: 'real',
   recognise(name, head) {

@@ -305,7 +305,7 @@ export const hyperliquidAdl: Importer = {
   name: 'hyperliquid-adl',
   version: 1,
   summary: 'Published tables of auto-deleveraging and liquidations on Hyperliquid, 10 October 2025',
-  example: 'gimbal import hyperliquid-adl hyperliquid_20251010_high_leverage_outliers_analysis.csv.gz',
+  example: 'gimbal import --catalog DIR hyperliquid_20251010_high_leverage_outliers_analysis.csv.gz',
   options: {},
   provenance: 'real',
   recognise(name, head) {

@@ -238,7 +238,7 @@ export const hyperliquidArchive: Importer = {
   name: 'hyperliquid-archive',
   version: 1,
   summary: 'The public archive of Hyperliquid: book snapshots (l2Book) and minute contexts (asset_ctxs)',
-  example: 'gimbal import hyperliquid-archive market_data/20250311/9/l2Book/BTC.lz4',
+  example: 'gimbal import --catalog DIR market_data/20250311/9/l2Book/BTC.lz4',
   options: {},
   provenance: 'real',
   recognise(_name, head) {

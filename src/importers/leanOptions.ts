@@ -268,7 +268,7 @@ export const leanOptions: Importer = {
   name: 'lean-options',
   version: 1,
   summary: 'Minute quotes, trades and open interest of index options, and the index, in the format of LEAN',
-  example: 'gimbal import lean-options indexoption_usa_minute_spxw_20210104_quote_european.zip',
+  example: 'gimbal import --catalog DIR indexoption_usa_minute_spxw_20210104_quote_european.zip',
   options: {},
   provenance: 'real',
   recognise(name, head) {

@@ -2,7 +2,7 @@
  * @file Importer `price-minute`: tables of token prices by the minute, `,WETH,USDC`: a column a token, all in one quote.
  *
  * Each minute and token is an INDEX of TOKEN-QUOTE-SPOT@price-table. The quote is the token whose column is 1 on every line
- * or the one `--quote` names; a quote whose price leaves 1 rejects the line. `price-table` is no venue: nothing trades there.
+ * or the one the option `quote` names; a quote whose price leaves 1 rejects the line. `price-table` is no venue: nothing trades there.
  */
 
 import { Kind } from '../market/tape.ts'
@@ -56,7 +56,7 @@ export const priceMinute: Importer = {
   name: 'price-minute',
   version: 1,
   summary: 'Tables of token prices by the minute, a column a token',
-  example: 'gimbal import price-minute price_weth_usdc_0813_0817.csv.gz',
+  example: 'gimbal import --catalog DIR price_weth_usdc_0813_0817.csv.gz',
   options: { quote: `token all prices are in; default the first found of ${QUOTES.join(', ')}` },
   provenance: 'real',
   recognise(name, head) {

@@ -65,7 +65,7 @@ export const squeethMinute: Importer = {
   name: 'squeeth-minute',
   version: 1,
   summary: 'Minute files of the squeeth controller: normalisation factor, oSQTH and WETH prices',
-  example: 'gimbal import squeeth-minute ethereum-squeeth-controller-2023-08-14.minute.csv.gz',
+  example: 'gimbal import --catalog DIR ethereum-squeeth-controller-2023-08-14.minute.csv.gz',
   options: {},
   provenance: 'real',
   recognise(name, head) {

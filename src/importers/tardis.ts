@@ -47,7 +47,7 @@ const HEADERS = {
 } as const
 type DataType = keyof typeof HEADERS | 'liquidations'
 
-/** Trades and liquidations have the same columns: the name tells them apart, or `--type`. */
+/** Trades and liquidations have the same columns: the name tells them apart, or the option `type`. */
 function dataType(file: InputFile, row: TableRow, options: ImportOptions): DataType {
   const header = row.cells.slice(0, row.count).join(',')
   const found = Object.entries(HEADERS).find(([, columns]) => header === PREFIX + columns)?.[0] as DataType | undefined
@@ -151,7 +151,7 @@ class TardisReader {
       const chosen = this.#feeds.size === 0 ? chosenInstrument(this.#options, symbol) : undefined
       const instrument = chosen ?? tardisInstrument(exchange, symbol)
       if (!instrument || (this.#exchange !== '' && exchange !== this.#exchange)) {
-        row.fault('symbol-unknown', `${key.slice(0, 60)}: name it with --instrument`)
+        row.fault('symbol-unknown', `${key.slice(0, 60)}: name it with --option instrument=…`)
         return undefined
       }
       feed = { index: this.#sink.instrument(instrument), hasSnapshot: false, inSnapshot: false }
@@ -354,7 +354,7 @@ export const tardis: Importer = {
   name: 'tardis',
   version: 1,
   summary: 'CSV datasets of tardis.dev: books, trades, quotes, tickers, liquidations, option chains',
-  example: 'gimbal import tardis deribit_incremental_book_L2_2020-04-01_BTC-PERPETUAL.csv.gz',
+  example: 'gimbal import --catalog DIR deribit_incremental_book_L2_2020-04-01_BTC-PERPETUAL.csv.gz',
   options: {
     ...INSTRUMENT_OPTIONS,
     type: 'liquidations, where the path does not say that a file of trades holds them',

@@ -2,7 +2,7 @@
  * @file Instruments as tardis.dev names them: the exchange's id and the venue's own symbol.
  *
  * Only what is certain is here: a contract whose multiplier is not known would be worth the wrong amount of money, so
- * an unknown symbol is refused and `--instrument` names it.
+ * an unknown symbol is refused and the option `instrument` names it.
  */
 
 import type { SketchedInstrument } from '../store/importer.ts'

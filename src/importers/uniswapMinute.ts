@@ -127,7 +127,7 @@ export const uniswapMinute: Importer = {
   name: 'uniswap-minute',
   version: 1,
   summary: 'Minute files of a Uniswap v3 pool: net flow, closing tick, active liquidity',
-  example: 'gimbal import uniswap-minute polygon-0x45dda9cb7c25131df268515131f647d726f50608-2023-08-13.minute.csv.gz',
+  example: 'gimbal import --catalog DIR polygon-0x45dda9cb7c25131df268515131f647d726f50608-2023-08-13.minute.csv.gz',
   options: {},
   provenance: 'real',
   recognise(name, head) {
