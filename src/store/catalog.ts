@@ -95,8 +95,8 @@ export class Catalog {
   }
 
   /** An embedded DuckDB. @param temporary Where it may spill what does not fit in memory, inside the catalog. */
-  openDatabase(temporary: string): Promise<Database> {
-    return Database.open(temporary)
+  openDatabase(temporary: string, threads?: number): Promise<Database> {
+    return Database.open(temporary, threads)
   }
 }
 
@@ -190,13 +190,26 @@ export async function verifyCatalog(catalog: Catalog, onFile?: (path: string) =>
   let rows = 0
   const database = await catalog.openDatabase(catalog.path('cache', `duckdb-${process.pid}`))
   try {
-    for (const manifest of manifests) {
-      for (const file of manifest.files) {
-        onFile?.(file.path)
-        expected.add(file.path)
-        const problem = await checkFile(catalog, database, file, records)
-        if (problem) findings.push({ path: file.path, problem })
-        else rows += file.rows
+    const groups = new Map<string, FileFacts[]>()
+    for (const file of manifests.flatMap(({ files }) => files)) {
+      onFile?.(file.path)
+      expected.add(file.path)
+      const problem = await checkBytes(catalog, file)
+      if (problem) findings.push({ path: file.path, problem })
+      else {
+        const key = `${file.stream} ${file.family}@${file.venue}`
+        const group = groups.get(key) ?? []
+        groups.set(key, group)
+        group.push(file)
+      }
+    }
+    for (const group of groups.values()) {
+      for (let start = 0; start < group.length; start += 128) {
+        const some = group.slice(start, start + 128)
+        const found = await checkRows(catalog, database, some, records)
+        findings.push(...found)
+        const wrong = new Set(found.map(({ path }) => path))
+        for (const file of some) if (!wrong.has(file.path)) rows += file.rows
       }
     }
   } finally {
@@ -217,60 +230,69 @@ export async function verifyCatalog(catalog: Catalog, onFile?: (path: string) =>
   return { imports: manifests.length, files: expected.size, rows, findings }
 }
 
-async function checkFile(
-  catalog: Catalog,
-  database: Database,
-  file: FileFacts,
-  records: ReadonlyMap<string, InstrumentRecord>,
-): Promise<string | undefined> {
+async function checkBytes(catalog: Catalog, file: FileFacts): Promise<string | undefined> {
   const path = catalog.path(file.path)
   if (!existsSync(path)) return 'missing'
   const { size } = statSync(path)
   if (size !== file.bytes) return `${size} bytes instead of ${file.bytes}`
-  if ((await sha256Of(path)) !== file.sha256) return 'content differs from its hash in the manifest'
-  try {
-    const [facts] = await database.query(
-      `SELECT count(*)::DOUBLE AS "rows", min(time_us)::DOUBLE AS first, max(time_us)::DOUBLE AS last
-       FROM ${parquetTable([path])}`,
-    )
-    if (facts?.['rows'] !== file.rows) return `${facts?.['rows']} rows instead of ${file.rows}`
-    if (facts['first'] !== file.firstUs || facts['last'] !== file.lastUs) return 'times differ from the manifest'
-    return await offGridRows(database, path, file, records)
-  } catch (error) {
-    return `unreadable: ${error instanceof Error ? error.message : String(error)}`
-  }
+  return (await sha256Of(path)) === file.sha256 ? undefined : 'content differs from its hash in the manifest'
 }
 
-/** Says how many unsuspected rows lie off their instrument's grids, by the rule of `Grid.index`. */
-async function offGridRows(
+/** Rows, times and grids of files of one stream and family, by the rule of `Grid.index`, in one pass over them. */
+async function checkRows(
+  catalog: Catalog,
   database: Database,
-  path: string,
-  file: FileFacts,
+  files: readonly FileFacts[],
   records: ReadonlyMap<string, InstrumentRecord>,
-): Promise<string | undefined> {
-  const contracts = await database.query(`SELECT DISTINCT contract FROM ${parquetTable([path])}`)
+): Promise<CatalogFinding[]> {
+  const { family, venue } = files[0]!
   const steps: string[] = []
-  for (const row of contracts) {
-    const contract = String(row['contract'])
-    const record = records.get(`${file.family}${contract === '' ? '' : `-${contract}`}@${file.venue}`)
-    if (!record) return `instruments.json knows no ${file.family} ${contract} of ${file.venue}`
-    const [tick, lot] = [new Grid(record.spec.tickSize).step, new Grid(record.spec.lotSize).step]
-    const factor = (step: { mantissa: number; exponent: number }) =>
-      `1e${-step.exponent}::DOUBLE, ${step.mantissa}::DOUBLE`
-    steps.push(`(${quoted(contract)}, ${factor(tick)}, ${factor(lot)})`)
+  for (const { spec } of records.values()) {
+    const name = partitionName(spec)
+    if (name.family !== family || spec.venue !== venue) continue
+    const [tick, lot] = [new Grid(spec.tickSize).step, new Grid(spec.lotSize).step]
+    const factors = [tick, lot].map((step) => `1e${-step.exponent}::DOUBLE, ${step.mantissa}::DOUBLE`)
+    steps.push(`(${quoted(name.contract)}, ${factors.join(', ')})`)
   }
+  if (steps.length === 0)
+    return files.map(({ path }) => ({ path, problem: `instruments.json knows no ${family}@${venue}` }))
   const off = (column: string, scale: string, mantissa: string) =>
     `abs(${column} * ${scale} / ${mantissa} - round(${column} * ${scale} / ${mantissa}))
        > 1e-6 + abs(${column} * ${scale} / ${mantissa}) * 1e-15`
   const kinds = Object.values(Kind).filter((kind) => !offGrid(kind))
-  const [result] = await database.query(
-    `SELECT count(*)::DOUBLE AS "rows" FROM ${parquetTable([path])}
-     JOIN (VALUES ${steps.join(', ')}) s(contract, tick_scale, tick_mantissa, lot_scale, lot_mantissa) USING (contract)
-     WHERE flags & ${Flag.SUSPECT} = 0 AND row_kind IN (${kinds.join(', ')})
-       AND (${off('price', 'tick_scale', 'tick_mantissa')} OR ${off('size', 'lot_scale', 'lot_mantissa')})`,
-  )
-  const count = Number(result?.['rows'])
-  return count === 0 ? undefined : `${count} rows off the grid of their instrument`
+  const paths = files.map(({ path }) => catalog.path(path))
+  let results: Record<string, unknown>[]
+  try {
+    results = await database.query(
+      `SELECT filename, count(*)::DOUBLE AS "rows", min(time_us)::DOUBLE AS first, max(time_us)::DOUBLE AS last,
+         (count(*) FILTER (WHERE tick_scale IS NULL))::DOUBLE AS unknown,
+         (count(*) FILTER (WHERE flags & ${Flag.SUSPECT} = 0 AND row_kind IN (${kinds.join(', ')})
+           AND (${off('price', 'tick_scale', 'tick_mantissa')} OR ${off('size', 'lot_scale', 'lot_mantissa')})))::DOUBLE AS off_grid
+       FROM ${parquetTable(paths, 'filename = true')}
+       LEFT JOIN (VALUES ${steps.join(', ')}) s(contract, tick_scale, tick_mantissa, lot_scale, lot_mantissa) USING (contract)
+       GROUP BY filename`,
+    )
+  } catch (error) {
+    if (files.length === 1) {
+      const problem = `unreadable: ${error instanceof Error ? error.message : String(error)}`
+      return [{ path: files[0]!.path, problem }]
+    }
+    const each: CatalogFinding[] = []
+    for (const file of files) each.push(...(await checkRows(catalog, database, [file], records)))
+    return each
+  }
+  const byPath = new Map(results.map((result) => [String(result['filename']), result]))
+  return files.flatMap((file, index) => {
+    const problem = rowProblem(file, byPath.get(paths[index]!))
+    return problem ? [{ path: file.path, problem }] : []
+  })
+}
+
+function rowProblem(file: FileFacts, found: Record<string, unknown> | undefined): string | undefined {
+  if (!found || found['rows'] !== file.rows) return `${found?.['rows'] ?? 0} rows instead of ${file.rows}`
+  if (found['first'] !== file.firstUs || found['last'] !== file.lastUs) return 'times differ from the manifest'
+  if (found['unknown'] !== 0) return `${found['unknown']} rows of contracts that instruments.json does not know`
+  return found['off_grid'] === 0 ? undefined : `${found['off_grid']} rows off the grid of their instrument`
 }
 
 /** Every Parquet file under the partitions, with forward slashes. */

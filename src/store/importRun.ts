@@ -29,9 +29,9 @@ import { CatalogLock } from './catalogLock.ts'
 import type { Importer, ImportOptions, Place } from './importer.ts'
 import { CatalogSink, type StagedFile } from './importSink.ts'
 import { type InputFile, sha256Of } from './inputFile.ts'
-import { COLUMN_UNITS } from './parquet.ts'
+import { COLUMN_UNITS, type Database, smallFile } from './parquet.ts'
 import { CATALOG_SCHEMA, type FileFacts, importId, type Manifest, parseJson } from './provenance.ts'
-import { RowSpill } from './rowSpill.ts'
+import { BLOCK_ROWS, type RowBlock, RowSpill } from './rowSpill.ts'
 
 /** How far an import has come. */
 export interface ImportProgress {
@@ -54,6 +54,9 @@ export interface ImportResult {
   readonly status: 'imported' | 'already-imported' | 'outdated'
   readonly manifest: Manifest
 }
+
+/** Files written at once: fewer than DuckDB keeps open (100), so that each gets one file. */
+const SMALL_BATCH_MAX = 64
 
 const Plan = z.object({
   schema: z.literal(CATALOG_SCHEMA),
@@ -271,37 +274,95 @@ async function writeFiles(
   const staged = sink.files()
   if (staged.length === 0) return []
   const files: FileFacts[] = []
-  const database = await catalog.openDatabase(catalog.path('staging', origin.id, 'duckdb'))
+  // One thread: writing is one stream of rows, and a second thread only costs buffers.
+  const database = await catalog.openDatabase(catalog.path('staging', origin.id, 'duckdb'), 1)
   try {
-    for (const [index, file] of staged.entries()) {
-      const path = catalog.path('staging', origin.id, `${index}.parquet`)
-      const rows = await database.write(path, file.contracts, metadata(origin, sink, file), spill.reader(file.rows))
-      if (rows !== file.rows.rows) {
-        const facts = { file: path, written: rows, given: file.rows.rows }
-        throw new GimbalError('catalog-invalid', 'Parquet holds another number of rows than were read', facts)
-      }
-      files.push({
-        path: `kind=${file.stream}/venue=${file.venue}/instrument=${file.family}/day=${file.day}/${origin.id}.parquet`,
-        stream: file.stream,
-        venue: file.venue,
-        family: file.family,
-        contracts: file.contracts.length,
-        day: file.day,
-        rows,
-        bytes: statSync(path).size,
-        sha256: await sha256Of(path),
-        firstUs: file.firstUs,
-        lastUs: file.lastUs,
-        sorted: file.sorted,
-        delayMinUs: file.delayMinUs,
-        delayMaxUs: file.delayMaxUs,
-        gaps: file.gaps,
-      })
+    for (const batch of batches(staged)) {
+      const name = (index: number) => `${files.length + index}.parquet`
+      const paths = await writeBatch(database, catalog.path('staging', origin.id), batch, origin, sink, spill, name)
+      for (const [index, file] of batch.entries()) files.push(await factsOf(file, paths[index]!, origin))
       onFile()
     }
     return files
   } finally {
     database.close()
+  }
+}
+
+/** Small files of one stream and instrument are written together, as many as DuckDB keeps open; others by themselves. */
+function batches(staged: readonly StagedFile[]): StagedFile[][] {
+  const small = new Map<string, StagedFile[]>()
+  const out: StagedFile[][] = []
+  for (const file of staged) {
+    if (file.rows.rows > BLOCK_ROWS || file.contracts.length > 1) {
+      out.push([file])
+      continue
+    }
+    // The metadata of a batch is that of its first file, so all must be of the same instrument.
+    const key = `${file.stream} ${file.instruments[0]}`
+    let batch = small.get(key)
+    if (!batch || batch.length === SMALL_BATCH_MAX) {
+      small.set(key, (batch = []))
+      out.push(batch)
+    }
+    batch.push(file)
+  }
+  return out
+}
+
+async function writeBatch(
+  database: Database,
+  staging: string,
+  batch: readonly StagedFile[],
+  origin: Origin,
+  sink: CatalogSink,
+  spill: RowSpill,
+  name: (index: number) => string,
+): Promise<string[]> {
+  const [first] = batch
+  const facts = metadata(origin, sink, first!)
+  const paths = batch.map((_, index) => join(staging, name(index)))
+  let written: number
+  if (batch.length === 1) {
+    written = await database.write(paths[0]!, first!.contracts, facts, spill.reader(first!.rows))
+  } else {
+    const folder = join(staging, 'small')
+    let at = 0
+    let reader = spill.reader(first!.rows)
+    const next = (): RowBlock | undefined => {
+      for (;;) {
+        const block = reader()
+        if (block || at === batch.length - 1) return block
+        reader = spill.reader(batch[++at]!.rows)
+      }
+    }
+    written = await database.writeSmall(folder, first!.contracts[0]!, facts, next, () => at)
+    for (const [index, path] of paths.entries()) renameSync(smallFile(folder, index), path)
+    rmSync(folder, { recursive: true })
+  }
+  const given = batch.reduce((sum, { rows }) => sum + rows.rows, 0)
+  if (written === given) return paths
+  const figures = { import: origin.id, written, given }
+  throw new GimbalError('catalog-invalid', 'Parquet holds another number of rows than were read', figures)
+}
+
+async function factsOf(file: StagedFile, path: string, { id }: Origin): Promise<FileFacts> {
+  return {
+    path: `kind=${file.stream}/venue=${file.venue}/instrument=${file.family}/day=${file.day}/${id}.parquet`,
+    stream: file.stream,
+    venue: file.venue,
+    family: file.family,
+    contracts: file.contracts.length,
+    day: file.day,
+    rows: file.rows.rows,
+    bytes: statSync(path).size,
+    sha256: await sha256Of(path),
+    firstUs: file.firstUs,
+    lastUs: file.lastUs,
+    sorted: file.sorted,
+    delayMinUs: file.delayMinUs,
+    delayMaxUs: file.delayMaxUs,
+    gaps: file.gaps,
   }
 }
 

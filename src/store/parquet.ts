@@ -7,6 +7,7 @@
  * 2.4 s and held the rows in memory.
  */
 
+import { join } from 'node:path'
 import {
   DOUBLE,
   type DuckDBConnection,
@@ -18,7 +19,7 @@ import {
   UTINYINT,
 } from '@duckdb/node-api'
 import { assert } from '../core/errors.ts'
-import type { RowBlock } from './rowSpill.ts'
+import { BLOCK_ROWS, type RowBlock } from './rowSpill.ts'
 
 /** Columns of every catalog file, with their units: also stored in the file's metadata. */
 export const COLUMN_UNITS = {
@@ -61,8 +62,9 @@ export interface ReadRows {
 export class Database {
   readonly #instance: DuckDBInstance
   readonly #connection: DuckDBConnection
-  /** What the table function `spilled` passes on at the moment. */
+  /** What the table function `spilled` passes on at the moment, and the value of its column `place`. */
   #feed: () => RowBlock | undefined = () => undefined
+  readonly #place = new Uint32Array(BLOCK_ROWS)
   #feedError: unknown
 
   private constructor(instance: DuckDBInstance, connection: DuckDBConnection) {
@@ -81,7 +83,7 @@ export class Database {
             out.rowCount = block?.count ?? 0
             if (!block) return
             for (let column = 0; column < SPILLED.length; column++) {
-              const values = SPILLED[column]![2](block)
+              const values = SPILLED[column]![2](block, this.#place)
               const vector = out.getColumnVector(column)
               for (let row = 0; row < block.count; row++) vector.setItem(row, values[row]!)
               vector.flush()
@@ -96,10 +98,10 @@ export class Database {
   }
 
   /** @param temporary Directory for what does not fit in memory; created and removed by DuckDB. */
-  static async open(temporary: string): Promise<Database> {
+  static async open(temporary: string, threads = 2): Promise<Database> {
     const instance = await DuckDBInstance.create(':memory:', {
       memory_limit: '256MB',
-      threads: '2',
+      threads: String(threads),
       temp_directory: temporary,
       autoinstall_known_extensions: 'false',
     })
@@ -126,6 +128,42 @@ export class Database {
   ): Promise<number> {
     const names = contracts.map(quoted).join(', ')
     const contract = contracts.length === 1 ? `${names}::VARCHAR` : `([${names}])[contract + 1]`
+    this.#place.fill(0)
+    return this.#copy(next, contract, '', path, metadata, '')
+  }
+
+  /**
+   * Writes many small files at once, for a third of the time they cost one by one.
+   *
+   * @param contract The contract all rows are of.
+   * @param next The rows of file after file.
+   * @param at Index of the file the block last returned by `next` belongs to.
+   * @returns How many rows were written. File `index` lies at `smallFile(folder, index)`.
+   */
+  async writeSmall(
+    folder: string,
+    contract: string,
+    metadata: Readonly<Record<string, string>>,
+    next: () => RowBlock | undefined,
+    at: () => number,
+  ): Promise<number> {
+    const feed = () => {
+      const block = next()
+      this.#place.fill(at())
+      return block
+    }
+    const partition = ", PARTITION_BY (place), FILENAME_PATTERN 'rows'"
+    return this.#copy(feed, `${quoted(contract)}::VARCHAR`, ', place', folder, metadata, partition)
+  }
+
+  async #copy(
+    next: () => RowBlock | undefined,
+    contract: string,
+    extra: string,
+    path: string,
+    metadata: Readonly<Record<string, string>>,
+    partition: string,
+  ): Promise<number> {
     const pairs = Object.entries(metadata).map(([key, value]) => `${key}: ${quoted(value)}`)
     this.#feed = next
     this.#feedError = undefined
@@ -133,9 +171,9 @@ export class Database {
       const result = await this.#connection.run(
         `COPY (
            SELECT ${contract} AS contract, time_us::BIGINT AS time_us, venue_time_us::BIGINT AS venue_time_us,
-             "sequence"::BIGINT AS "sequence", row_kind, side, price, size, value, flags
+             "sequence"::BIGINT AS "sequence", row_kind, side, price, size, value, flags${extra}
            FROM spilled()
-         ) TO ${quoted(path)} (FORMAT parquet, COMPRESSION zstd, KV_METADATA {${pairs.join(', ')}})`,
+         ) TO ${quoted(path)} (FORMAT parquet, COMPRESSION zstd, KV_METADATA {${pairs.join(', ')}}${partition})`,
       )
       return result.rowsChanged
     } catch (error) {
@@ -207,7 +245,8 @@ export class Database {
   }
 }
 
-const SPILLED: readonly [string, DuckDBType, (block: RowBlock) => ArrayLike<number>][] = [
+const SPILLED: readonly [string, DuckDBType, (block: RowBlock, place: Uint32Array) => ArrayLike<number>][] = [
+  ['place', UINTEGER, (_block, place) => place],
   ['time_us', DOUBLE, (block) => block.timeUs],
   ['venue_time_us', DOUBLE, (block) => block.venueTimeUs],
   ['sequence', DOUBLE, (block) => block.sequence],
@@ -247,7 +286,12 @@ export function quoted(text: string): string {
  * Parquet files as an SQL table. The names of their directories are not read as columns, as DuckDB would by itself,
  * nor their own names as patterns.
  */
-export function parquetTable(paths: readonly string[]): string {
+export function parquetTable(paths: readonly string[], more = ''): string {
   const names = paths.map((path) => quoted(path.replace(/[*?[]/g, '[$&]')))
-  return `read_parquet([${names.join(', ')}], hive_partitioning = false)`
+  return `read_parquet([${names.join(', ')}], hive_partitioning = false${more === '' ? '' : `, ${more}`})`
+}
+
+/** Where `Database.writeSmall` puts its files. */
+export function smallFile(folder: string, index: number): string {
+  return join(folder, `place=${index}`, 'rows0.parquet')
 }
