@@ -10,17 +10,14 @@
 /** Stable names of the conditions a caller may branch on. Add freely, never rename; each has a paragraph in docs/errors.md. */
 export type ErrorCode =
   | 'argument-invalid'
-  | 'book-full'
   | 'catalog-busy'
   | 'catalog-empty'
   | 'catalog-invalid'
   | 'config-invalid'
-  | 'dependency-missing'
   | 'fetch-failed'
   | 'file-invalid'
   | 'file-missing'
   | 'format-unknown'
-  | 'gate-halted'
   | 'import-rejected'
   | 'instrument-invalid'
   | 'instrument-unknown'
@@ -34,7 +31,6 @@ export type ErrorCode =
   | 'reconcile-failed'
   | 'replay-diverged'
   | 'reset-refused'
-  | 'shape-mismatch'
   | 'venue-refused'
 
 /** Figures worth printing beside a message: what was expected, what was found, in which unit. */

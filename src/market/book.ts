@@ -138,6 +138,8 @@ export function isLevel(side: Side, tick: number): boolean {
 }
 
 const WINDOW = 1 << 15
+const NO_SIZES = new Float64Array(0)
+const NO_BITS = new Int32Array(0)
 const MASK = WINDOW - 1
 
 /** One side: sizes by key, where key = side × tick, hence the best level has the greatest key. */
@@ -147,11 +149,11 @@ export class Ladder {
   /** Occupied keys, inside the window and out. */
   count = 0
   #low = 0
-  /** Sizes of keys [low, low + WINDOW), at key & MASK. */
-  readonly #sizes = new Float64Array(WINDOW)
+  /** Sizes of keys [low, low + WINDOW), at key & MASK. Allocated with the first level: most options never have a book. */
+  #sizes = NO_SIZES
   /** A bit for each slot, and a bit for each non-zero word of those. */
-  readonly #bits = new Int32Array(WINDOW >> 5)
-  readonly #words = new Int32Array(WINDOW >> 10)
+  #bits = NO_BITS
+  #words = NO_BITS
   readonly #outside = new Map<number, number>()
 
   clear(): void {
@@ -166,6 +168,7 @@ export class Ladder {
   }
 
   get(key: number): number {
+    if (this.count === 0) return 0
     const offset = key - this.#low
     if (offset >= 0 && offset < WINDOW) return this.#sizes[key & MASK]!
     return this.#outside.get(key) ?? 0
@@ -175,6 +178,11 @@ export class Ladder {
   set(key: number, size: number): number {
     if (this.bestKey === NO_KEY) {
       if (size === 0) return 0
+      if (this.#sizes.length === 0) {
+        this.#sizes = new Float64Array(WINDOW)
+        this.#bits = new Int32Array(WINDOW >> 5)
+        this.#words = new Int32Array(WINDOW >> 10)
+      }
       this.#low = key - (WINDOW >> 1)
     }
     // A better price outside the window draws the window with it; a worse one waits outside.

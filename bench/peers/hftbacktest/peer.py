@@ -49,6 +49,7 @@ def run(hbt, interval_ns, lots, lot_size, tick_size, position_max, fills, first_
     sell_id = 0
     hbt.elapse(1)
     hbt.elapse(first_ns - hbt.current_timestamp)
+    ended = False
     while True:
         orders = hbt.orders(0)
         values = orders.values()
@@ -61,6 +62,8 @@ def run(hbt, interval_ns, lots, lot_size, tick_size, position_max, fills, first_
                 fills[count, 3] = order.exch_timestamp
                 count += 1
         hbt.clear_inactive_orders(0)
+        if ended:
+            break
         depth = hbt.depth(0)
         bid = depth.best_bid_tick
         ask = depth.best_ask_tick
@@ -85,8 +88,8 @@ def run(hbt, interval_ns, lots, lot_size, tick_size, position_max, fills, first_
             sell_id = next_id
             next_id += 1
             hbt.submit_sell_order(0, sell_id, ask * tick_size, lots * lot_size, GTX, LIMIT, False)
-        if hbt.elapse(interval_ns) != 0:
-            break
+        # What was filled within the last interval is collected once more before stopping.
+        ended = hbt.elapse(interval_ns) != 0
     return count, next_id - 1
 
 
