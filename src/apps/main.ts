@@ -125,6 +125,7 @@ export function buildProgram(): Command {
     )
     .option('--from <time>', 'first moment, UTC')
     .option('--to <time>', 'moment after the last, UTC')
+    .option('--bars <length>', 'length of the bars to run on, where the catalog has several: 5m, 1h')
     .option('--seed <n>', 'seed of everything random', '1')
     .option('--queue <model>', 'queue model: risk-averse, power:N, power2:N, power3:N, log, log2', 'risk-averse')
     .option(

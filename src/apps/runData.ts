@@ -36,6 +36,7 @@ async function catalogData(
       ...(plan.instruments.length > 0 ? { instruments: plan.instruments } : {}),
       ...(plan.fromUs === null ? {} : { fromUs: plan.fromUs }),
       ...(plan.toUs === null ? {} : { toUs: plan.toUs }),
+      ...(plan.barUs === undefined ? {} : { barUs: plan.barUs }),
     },
     onBuild ? { onBuild } : {},
   )

@@ -26,6 +26,8 @@ export type DataPlan =
       readonly instruments: readonly string[]
       readonly fromUs: number | null
       readonly toUs: number | null
+      /** Length of bars where there are several, in µs. */
+      readonly barUs?: number
     }
   | { readonly from: 'generated'; readonly seed: number; readonly hours: number }
   | { readonly from: 'feed' }

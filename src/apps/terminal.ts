@@ -79,6 +79,22 @@ export class Terminal {
   }
 }
 
+/**
+ * Runs `work` with a signal that SIGINT and SIGTERM abort; the second one ends the process at once, as if unheard.
+ */
+export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const abort = new AbortController()
+  const stop = () => abort.abort(new Error('interrupted'))
+  process.once('SIGINT', stop)
+  process.once('SIGTERM', stop)
+  try {
+    return await work(abort.signal)
+  } finally {
+    process.removeListener('SIGINT', stop)
+    process.removeListener('SIGTERM', stop)
+  }
+}
+
 /** JSON has no NaN and no infinity: an unknown number is null. */
 function jsonNumber(_key: string, value: unknown): unknown {
   if (typeof value === 'bigint') return value.toString()
@@ -130,4 +146,17 @@ export function timeOption(text: string, option: string): number {
     })
   }
   return ms * 1000
+}
+
+const LENGTH_US: Readonly<Record<string, number>> = { s: 1e6, m: 60e6, h: 3_600e6, d: 86_400e6 }
+
+/** Reads a length of time such as `5m`, `1h`, `1d`; microseconds. @throws {GimbalError} `argument-invalid`. */
+export function lengthOption(text: string, option: string): number {
+  const match = /^(\d+)([smhd])$/.exec(text)
+  if (!match || Number(match[1]) === 0)
+    throw new GimbalError('argument-invalid', `${option} takes a length of time`, {
+      given: text,
+      example: '30s, 5m, 1h, 1d',
+    })
+  return Number(match[1]) * LENGTH_US[match[2]!]!
 }

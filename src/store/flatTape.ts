@@ -16,14 +16,16 @@ import { closeSync, mkdirSync, openSync, readSync, renameSync, rmSync, statSync,
 import { dirname } from 'node:path'
 import { assert, GimbalError } from '../core/errors.ts'
 import type { InstrumentSpec } from '../market/instrument.ts'
-import { ROW_BYTES, TapeBatch, type TapeSource } from '../market/tape.ts'
+import { Kind, ROW_BYTES, TapeBatch, type TapeSource } from '../market/tape.ts'
 
 /** Raised whenever older files can no longer be read. */
-export const FLAT_TAPE_VERSION = 1
+export const FLAT_TAPE_VERSION = 2
 const MAGIC = 'GIMBTAPE'
 const BLOCK_ROWS = 4096
 const BLOCK_BYTES = BLOCK_ROWS * ROW_BYTES
 const PAGE = 4096
+/** Most lengths of bars a header lists: room is kept for them before they are known. */
+const DURATIONS_LISTED = 16
 
 /** What a flat tape says of itself. */
 export interface FlatTapeHeader {
@@ -37,6 +39,8 @@ export interface FlatTapeHeader {
   readonly instrumentRows: readonly number[]
   /** Rows flagged `SUSPECT` whose price or size lay between two steps and was moved to the nearest. */
   readonly suspectRounded: number
+  /** Lengths of the bars on it, in µs, ascending; the first sixteen that were met. */
+  readonly barDurationsUs: readonly number[]
 }
 
 /** Writes a flat tape. Nothing is to be seen under its name until `commit`. */
@@ -50,6 +54,7 @@ export class FlatTapeWriter {
   readonly #bytes: Uint8Array
   readonly #hash = createHash('sha256')
   readonly #start: number
+  readonly #durations = new Set<number>()
   #rows = 0
   #firstUs = 0
   #lastUs = Number.NEGATIVE_INFINITY
@@ -90,6 +95,7 @@ export class FlatTapeWriter {
     if (this.#rows === 0) this.#firstUs = timeUs
     this.#lastUs = timeUs
     this.#instrumentRows[instrument]!++
+    if (kind === Kind.BAR_CLOSE && this.#durations.size < DURATIONS_LISTED) this.#durations.add(value)
     this.#batch.push(timeUs, venueTimeUs, kind, instrument, side, tick, lots, value, flags)
     this.#rows++
     if (this.#batch.count === BLOCK_ROWS) this.#flush()
@@ -132,6 +138,8 @@ export class FlatTapeWriter {
       suspectRounded: fill ?? this.suspectRounded,
       instrumentRows: this.#instrumentRows.map((rows) => fill ?? rows),
       instruments: this.#instruments,
+      barDurationsUs:
+        fill === undefined ? [...this.#durations].sort((a, b) => a - b) : Array(DURATIONS_LISTED).fill(fill),
     }
   }
 

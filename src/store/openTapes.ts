@@ -15,7 +15,8 @@ import { existsSync } from 'node:fs'
 import { GimbalError } from '../core/errors.ts'
 import { Instrument, type InstrumentSpec, instrumentId, Universe } from '../market/instrument.ts'
 import { offGrid, type Stream } from '../market/message.ts'
-import { Flag, type MergeInput } from '../market/tape.ts'
+import { Flag, type MergeInput, type TapeSource } from '../market/tape.ts'
+import { BarsOfLength } from './barsOfLength.ts'
 import { type Catalog, requireImports } from './catalog.ts'
 import { FLAT_TAPE_VERSION, FlatTape, FlatTapeWriter } from './flatTape.ts'
 import { type InstrumentRecord, partitionName } from './importSink.ts'
@@ -52,6 +53,8 @@ export interface TapeSelection {
   /** Time of receipt, from included, to excluded; unbounded when absent. */
   readonly fromUs?: number
   readonly toUs?: number
+  /** Length of the bars to replay, in µs; needed only where an instrument has bars of several lengths. */
+  readonly barUs?: number
 }
 
 export interface TapeSettings {
@@ -141,6 +144,7 @@ export async function openTapes(
     }
   }
   requireAll(selection, specs, opened.length)
+  for (const { group, tape } of opened) requireOneLength(group, tape.header.barDurationsUs, selection.barUs)
   const universe = new Universe([...specs].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, spec]) => new Instrument(spec)))
   const venueShiftUs = venueShifts(
     opened.map(({ group }) => group),
@@ -148,7 +152,7 @@ export async function openTapes(
   )
   const reopen = (): MergeInput[] =>
     opened.map(({ group, tape }) => ({
-      source: new FlatTape(tape.path).limit(fromUs, toUs),
+      source: ofLength(new FlatTape(tape.path).limit(fromUs, toUs), selection.barUs),
       instruments: Uint16Array.from(group.specs, (spec) => {
         const id = instrumentId(spec)
         return universe.has(id) ? universe.index(id) : 0
@@ -177,7 +181,7 @@ export async function openTapes(
     suspectRounded: opened.reduce((sum, { tape }) => sum + tape.header.suspectRounded, 0),
     contentHash: hashOf([
       opened.map(({ group, tape }) => [group.venue, group.family, group.stream, tape.header.sha256]),
-      [selection.fromUs ?? null, selection.toUs ?? null],
+      [selection.fromUs ?? null, selection.toUs ?? null, selection.barUs ?? null],
       universe.instruments.map(({ spec }) => spec),
       venueShiftUs,
     ]),
@@ -263,6 +267,37 @@ function requireAll(selection: TapeSelection, specs: ReadonlyMap<string, Instrum
     fromUs: selection.fromUs ?? 'the beginning',
     toUs: selection.toUs ?? 'the end',
   })
+}
+
+/** Bars of one length are replayed as they are; the filter costs only those who have to choose. */
+function ofLength(tape: FlatTape, barUs: number | undefined): TapeSource {
+  const lengths = tape.header.barDurationsUs
+  return barUs === undefined || lengths.length === 0 || (lengths.length === 1 && lengths[0] === barUs)
+    ? tape
+    : new BarsOfLength(tape, barUs)
+}
+
+/** Two lengths of bars tell the same trades twice. */
+function requireOneLength({ venue, family }: Group, lengths: readonly number[], barUs: number | undefined): void {
+  const minutes = lengths.map((us) => `${us / 60e6} min`).join(', ')
+  if (barUs === undefined && lengths.length > 1) {
+    throw new GimbalError(
+      'config-invalid',
+      'The catalog holds bars of several lengths: choose one, or their volume counts twice',
+      {
+        instrument: `${family}@${venue}`,
+        lengths: minutes,
+        choose: '--bars 5m',
+      },
+    )
+  }
+  if (barUs !== undefined && lengths.length > 0 && !lengths.includes(barUs)) {
+    throw new GimbalError('catalog-empty', 'The catalog holds no bars of this length', {
+      instrument: `${family}@${venue}`,
+      asked: `${barUs / 60e6} min`,
+      lengths: minutes,
+    })
+  }
 }
 
 function venueShifts(groups: readonly Group[], floorUs: number): Record<string, number> {

@@ -5,7 +5,7 @@ import { queueModelNamed } from '../../sim/queueModels.ts'
 import { defaultCash, type RunOutcome, runBacktestJob } from '../backtestRun.ts'
 import { runData } from '../runData.ts'
 import { completePlan, type DataPlan, DEFAULT_EXCHANGE, latencyNamed, type RunPlan, riskFrom } from '../runPlan.ts'
-import { EXIT, numberOption, pairs, type Terminal, thousands, timeOption } from '../terminal.ts'
+import { EXIT, interruptible, lengthOption, numberOption, pairs, type Terminal, thousands, timeOption } from '../terminal.ts'
 import { gimbalVersion } from '../version.ts'
 
 interface BacktestOptions {
@@ -16,6 +16,7 @@ interface BacktestOptions {
   readonly cash: readonly string[]
   readonly from?: string
   readonly to?: string
+  readonly bars?: string
   readonly seed: string
   readonly queue: string
   readonly latency: string
@@ -35,6 +36,7 @@ export async function backtest(terminal: Terminal, options: BacktestOptions): Pr
     instruments: options.instrument,
     fromUs: options.from ? timeOption(options.from, '--from') : null,
     toUs: options.to ? timeOption(options.to, '--to') : null,
+    ...(options.bars ? { barUs: lengthOption(options.bars, '--bars') } : {}),
   }
   const data = await runData(selection, options.catalog, (tape, rows) =>
     terminal.progress(`building the tape ${tape} of ${thousands(rows)} rows (once)`),
@@ -57,31 +59,27 @@ export async function backtest(terminal: Terminal, options: BacktestOptions): Pr
     },
     data.universe,
   )
-  let stop = false
-  const onInterrupt = () => {
-    stop = true
-  }
-  process.once('SIGINT', onInterrupt)
   const instruments = data.universe.instruments.map(({ id }) => id)
-  const outcome = runBacktestJob(plan, data, {
-    title: `${options.policy} on ${instruments.length > 3 ? `${instruments.length} instruments` : instruments.join(', ')}`,
-    gimbalVersion: gimbalVersion(),
-    folder: join(options.out, options.policy),
-    ledgerPath: join(options.out, 'trials.jsonl'),
-    date: new Date().toISOString(),
-    shuffleIo: options.shuffleIo === true,
-    onProgress: (rows, share) => {
-      terminal.progress(
-        `${options.policy}: ${thousands(rows)} rows${Number.isNaN(share) ? '' : `, ${(share * 100).toFixed(0)} %`}`,
-      )
-      return !stop
-    },
-  })
-  process.removeListener('SIGINT', onInterrupt)
+  const outcome = await interruptible((signal) =>
+    runBacktestJob(plan, data, {
+      title: `${options.policy} on ${instruments.length > 3 ? `${instruments.length} instruments` : instruments.join(', ')}`,
+      gimbalVersion: gimbalVersion(),
+      folder: join(options.out, options.policy),
+      ledgerPath: join(options.out, 'trials.jsonl'),
+      date: new Date().toISOString(),
+      shuffleIo: options.shuffleIo === true,
+      signal,
+      onProgress: (rows, share) => terminal.progress(progressText(options.policy, rows, share)),
+    }),
+  )
   terminal.progress('', true)
   printOutcome(terminal, outcome)
   terminal.result(outcomeJson(outcome))
   return outcome.interrupted ? EXIT.interrupted : EXIT.ok
+}
+
+export function progressText(policy: string, rows: number, share: number): string {
+  return `${policy}: ${thousands(rows)} rows${Number.isNaN(share) ? '' : `, ${(share * 100).toFixed(0)} %`}`
 }
 
 /** A run in a few lines: what it was, what came of it, where to look. */
