@@ -20,7 +20,7 @@ import {
   reportJson,
 } from '../report/runReport.ts'
 import { settingsHash, TrialLedger } from '../report/trialLedger.ts'
-import { runBacktest } from '../sim/backtest.ts'
+import { BacktestLoop } from '../sim/backtest.ts'
 import { buildEngine, buildExchange, planToJson, type RunPlan } from './runPlan.ts'
 
 /** The data of a run, wherever they come from. */
@@ -47,7 +47,10 @@ export interface RunSettings {
   readonly date: string
   /** Cut tapes into batches of random sizes. */
   readonly shuffleIo: boolean
-  readonly onProgress?: (rows: number, share: number) => boolean | undefined
+  /** Told now and then; the share of all rows is NaN where their number is not known. */
+  readonly onProgress?: (rows: number, share: number) => void
+  /** Ends the run early: what was run until then is journaled and reported. */
+  readonly signal?: AbortSignal
 }
 
 export interface RunOutcome {
@@ -59,8 +62,11 @@ export interface RunOutcome {
   readonly interrupted: boolean
 }
 
+/** Rows between two looks at the world: about twenty a second. */
+const ROWS_A_TURN = 1 << 16
+
 /** Runs a plan over data and writes journal, JSON and page. */
-export function runBacktestJob(plan: RunPlan, data: RunData, settings: RunSettings): RunOutcome {
+export async function runBacktestJob(plan: RunPlan, data: RunData, settings: RunSettings): Promise<RunOutcome> {
   const { universe } = data
   mkdirSync(settings.folder, { recursive: true })
   const journalFolder = join(settings.folder, 'journal')
@@ -92,12 +98,14 @@ export function runBacktestJob(plan: RunPlan, data: RunData, settings: RunSettin
   const venueTape = new MergedTape(cut(data.inputs(), 'venue'), 'venue')
   const received = new MergedTape(cut(data.inputs(), 'received'), 'received')
   const started = performance.now()
-  let interrupted = false
-  const counts = runBacktest(engine, exchange, venueTape, received, (rows) => {
-    const go = settings.onProgress?.(rows, data.rows ? rows / data.rows : Number.NaN)
-    if (go === false) interrupted = true
-    return go
-  })
+  const loop = new BacktestLoop(engine, exchange, venueTape, received)
+  while (loop.run(ROWS_A_TURN) && !settings.signal?.aborted) {
+    settings.onProgress?.(loop.rows, data.rows ? loop.rows / data.rows : Number.NaN)
+    // Signals are heard between turns of the event loop only.
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  const interrupted = settings.signal?.aborted === true
+  const counts = loop.finish()
   const seconds = (performance.now() - started) / 1000
   venueTape.close()
   received.close()
@@ -135,7 +143,7 @@ export function runBacktestJob(plan: RunPlan, data: RunData, settings: RunSettin
     }
   }
   const report = buildRunReport(run, {
-    title: settings.title,
+    title: interrupted ? `${settings.title}, interrupted` : settings.title,
     mode: 'backtest',
     gimbalVersion: settings.gimbalVersion,
     seed: plan.seed,

@@ -38,6 +38,7 @@ export interface BacktestCounts {
 
 /** After the last row, answers still under way are delivered for this long. */
 const SETTLE_US = 60_000_000
+const ROWS_BETWEEN_PROGRESS = 1 << 20
 
 /**
  * Runs to the end of the tape, and on until the last answers have come, at most a minute longer: so that the engine's
@@ -56,47 +57,91 @@ export function runBacktest(
   received: MergedTape,
   onProgress?: (rows: number, timeUs: number) => boolean | undefined,
 ): BacktestCounts {
-  engine.start()
-  let rows = 0
-  let rowsAhead = 0
-  let more = received.advance()
-  const firstUs = more ? received.timeUs : Number.NaN
-  let lastUs = firstUs
-  venueTape.advance()
-  while (more) {
-    const rowUs = received.timeUs
-    const clockUs = engine.nextClockUs
-    const untilUs = Math.min(clockUs, rowUs)
-    // The venue may run up to the engine's next moment, or to its own next answer, whichever comes first.
-    for (;;) {
-      const rowAtUs = venueTape.timeUs
-      const internalUs = venue.nextInternalUs
-      const nextUs = Math.min(rowAtUs, internalUs)
-      if (nextUs > untilUs || nextUs > venue.nextDeliveryUs) break
-      if (rowAtUs <= internalUs) {
-        venue.onRow(venueTape.batch, venueTape.row, venueTape.instrument, rowAtUs)
-        venueTape.advance()
-      } else venue.advanceTo(internalUs)
-    }
-    if (venue.nextDeliveryUs <= untilUs) {
-      deliver(engine, venue)
-    } else if (clockUs <= rowUs) {
-      engine.stepClock(clockUs)
-    } else {
-      if (received.venueTimeUs > rowUs) rowsAhead++
-      engine.stepRow(received.batch, received.row, received.instrument, rowUs)
-      lastUs = rowUs
-      rows++
-      if ((rows & 0xfffff) === 0 && onProgress?.(rows, rowUs) === false) break
-      more = received.advance()
-    }
+  const loop = new BacktestLoop(engine, venue, venueTape, received)
+  while (loop.run(ROWS_BETWEEN_PROGRESS)) if (onProgress?.(loop.rows, loop.lastUs) === false) break
+  return loop.finish()
+}
+
+/**
+ * The loop of {@link runBacktest} a stretch at a time, for callers that must listen to the world in between: a signal
+ * is not heard while JavaScript runs. How it is cut into stretches changes nothing.
+ */
+export class BacktestLoop implements BacktestCounts {
+  rows = 0
+  rowsAhead = 0
+  readonly firstUs: number
+  lastUs: number
+  readonly #engine: Engine
+  readonly #venue: SimulatedVenue
+  readonly #venueTape: MergedTape
+  readonly #received: MergedTape
+  #more: boolean
+
+  constructor(engine: Engine, venue: SimulatedVenue, venueTape: MergedTape, received: MergedTape) {
+    engine.start()
+    this.#engine = engine
+    this.#venue = venue
+    this.#venueTape = venueTape
+    this.#received = received
+    this.#more = received.advance()
+    this.firstUs = this.#more ? received.timeUs : Number.NaN
+    this.lastUs = this.firstUs
+    venueTape.advance()
   }
-  const untilUs = lastUs + SETTLE_US
-  while (Math.min(venue.nextDeliveryUs, venue.nextInternalUs) <= untilUs) {
-    if (venue.nextInternalUs <= venue.nextDeliveryUs) venue.advanceTo(venue.nextInternalUs)
-    else deliver(engine, venue)
+
+  /** Feeds the engine up to `rowsMax` rows, with all that comes before and between them. Returns whether any are left. */
+  run(rowsMax: number): boolean {
+    const engine = this.#engine
+    const venue = this.#venue
+    const venueTape = this.#venueTape
+    const received = this.#received
+    let left = rowsMax
+    let rowsAhead = 0
+    let lastUs = this.lastUs
+    while (this.#more && left > 0) {
+      const rowUs = received.timeUs
+      const clockUs = engine.nextClockUs
+      const untilUs = Math.min(clockUs, rowUs)
+      // The venue may run up to the engine's next moment, or to its own next answer, whichever comes first.
+      for (;;) {
+        const rowAtUs = venueTape.timeUs
+        const internalUs = venue.nextInternalUs
+        const nextUs = Math.min(rowAtUs, internalUs)
+        if (nextUs > untilUs || nextUs > venue.nextDeliveryUs) break
+        if (rowAtUs <= internalUs) {
+          venue.onRow(venueTape.batch, venueTape.row, venueTape.instrument, rowAtUs)
+          venueTape.advance()
+        } else venue.advanceTo(internalUs)
+      }
+      if (venue.nextDeliveryUs <= untilUs) {
+        deliver(engine, venue)
+      } else if (clockUs <= rowUs) {
+        engine.stepClock(clockUs)
+      } else {
+        if (received.venueTimeUs > rowUs) rowsAhead++
+        engine.stepRow(received.batch, received.row, received.instrument, rowUs)
+        lastUs = rowUs
+        left--
+        this.#more = received.advance()
+      }
+    }
+    this.rows += rowsMax - left
+    this.rowsAhead += rowsAhead
+    this.lastUs = lastUs
+    return this.#more
   }
-  return { rows, firstUs, lastUs, rowsAhead }
+
+  /** Delivers the answers still under way. Nothing is run afterwards. */
+  finish(): BacktestCounts {
+    const untilUs = this.lastUs + SETTLE_US
+    const venue = this.#venue
+    while (Math.min(venue.nextDeliveryUs, venue.nextInternalUs) <= untilUs) {
+      if (venue.nextInternalUs <= venue.nextDeliveryUs) venue.advanceTo(venue.nextInternalUs)
+      else deliver(this.#engine, venue)
+    }
+    const { rows, firstUs, lastUs, rowsAhead } = this
+    return { rows, firstUs, lastUs, rowsAhead }
+  }
 }
 
 function deliver(engine: Engine, venue: SimulatedVenue): void {

@@ -1,7 +1,7 @@
 /** @file What `gimbal/sim` promises to the outside. */
 
 export type { BacktestCounts, SimulatedVenue } from './backtest.ts'
-export { runBacktest } from './backtest.ts'
+export { BacktestLoop, runBacktest } from './backtest.ts'
 export type { Bar, BarSettings } from './barFills.ts'
 export { BarModel, DEFAULT_BARS } from './barFills.ts'
 export type { Window } from './connection.ts'
@@ -11,6 +11,13 @@ export { noImpact, permanentLinearImpact } from './impactModels.ts'
 export type { FeedLatencySettings, LatencyModel, RoundTrip } from './latencyModels.ts'
 export { constantLatency, feedLatency, interpolatedLatency, resampledLatency } from './latencyModels.ts'
 export { DEFAULT_TIERS, initialMarginAtoms, maintenanceMarginAtoms } from './marginRules.ts'
+export {
+  type GeneratedMarket,
+  type GeneratedMarketFacts,
+  type GeneratedMarketOptions,
+  type GeneratedSources,
+  generateMarket,
+} from './market/generatedMarket.ts'
 export type { QueueModel, QueuePlace } from './queueModels.ts'
 export {
   logProbability,

@@ -5,7 +5,16 @@ import { queueModelNamed } from '../../sim/queueModels.ts'
 import { defaultCash, type RunOutcome, runBacktestJob } from '../backtestRun.ts'
 import { runData } from '../runData.ts'
 import { completePlan, type DataPlan, DEFAULT_EXCHANGE, latencyNamed, type RunPlan, riskFrom } from '../runPlan.ts'
-import { EXIT, interruptible, lengthOption, numberOption, pairs, type Terminal, thousands, timeOption } from '../terminal.ts'
+import {
+  EXIT,
+  interruptible,
+  lengthOption,
+  numberOption,
+  pairs,
+  type Terminal,
+  thousands,
+  timeOption,
+} from '../terminal.ts'
 import { gimbalVersion } from '../version.ts'
 
 interface BacktestOptions {

@@ -8,9 +8,9 @@ import { reportJson } from '../../report/runReport.ts'
 import { defaultCash, type RunOutcome, runBacktestJob } from '../backtestRun.ts'
 import { runData } from '../runData.ts'
 import { completePlan, type DataPlan, DEFAULT_EXCHANGE, riskFrom } from '../runPlan.ts'
-import { EXIT, numberOption, type Terminal, thousands } from '../terminal.ts'
+import { EXIT, interruptible, numberOption, type Terminal, thousands } from '../terminal.ts'
 import { gimbalVersion } from '../version.ts'
-import { outcomeJson, printOutcome } from './backtest.ts'
+import { outcomeJson, printOutcome, progressText } from './backtest.ts'
 
 interface DemoOptions {
   readonly catalog?: string
@@ -35,50 +35,42 @@ export async function demo(terminal: Terminal, options: DemoOptions): Promise<nu
       : `data: a generated market of ${thousands(Number(options.minutes))} minutes, seed ${seed} [SYNTHETIC]; --catalog DIR runs on imported data`,
   )
   const cash = defaultCash(data)
-  let stop = false
-  const onInterrupt = () => {
-    stop = true
-  }
-  process.once('SIGINT', onInterrupt)
   const outcomes: RunOutcome[] = []
   // In the generated market each has an instrument of its own; carry finds its pair of spot and perpetual by itself.
   const generated: Record<string, Record<string, string | number>> = {
     'market-maker': { instruments: 'ETH-USDC-PERP@generated-south' },
     carry: { fundingsMin: 2, capitalShare: 0.4 },
   }
-  for (const policy of ['market-maker', 'carry']) {
-    if (stop) break
-    const plan = completePlan(
-      {
-        data: selection,
-        policies: [{ name: policy, settings: options.catalog ? {} : generated[policy]! }],
-        risk: riskFrom([]),
-        exchange: DEFAULT_EXCHANGE,
-        cash,
-        seed,
-      },
-      data.universe,
-    )
-    outcomes.push(
-      runBacktestJob(plan, data, {
+  await interruptible(async (signal) => {
+    for (const policy of ['market-maker', 'carry']) {
+      if (signal.aborted) break
+      const plan = completePlan(
+        {
+          data: selection,
+          policies: [{ name: policy, settings: options.catalog ? {} : generated[policy]! }],
+          risk: riskFrom([]),
+          exchange: DEFAULT_EXCHANGE,
+          cash,
+          seed,
+        },
+        data.universe,
+      )
+      const outcome = await runBacktestJob(plan, data, {
         title: `${policy} on ${options.catalog ? `${instruments.length} instruments` : 'a generated market'}`,
         gimbalVersion: gimbalVersion(),
         folder: join(options.out, policy),
         ledgerPath: join(options.out, 'trials.jsonl'),
         date: new Date().toISOString(),
         shuffleIo: false,
-        onProgress: (rows, share) => {
-          terminal.progress(
-            `${policy}: ${thousands(rows)} rows${Number.isNaN(share) ? '' : `, ${(share * 100).toFixed(0)} %`}`,
-          )
-          return !stop
-        },
-      }),
-    )
-    terminal.progress('', true)
-    printOutcome(terminal, outcomes.at(-1)!)
-  }
-  process.removeListener('SIGINT', onInterrupt)
+        signal,
+        onProgress: (rows, share) => terminal.progress(progressText(policy, rows, share)),
+      })
+      terminal.progress('', true)
+      printOutcome(terminal, outcome)
+      outcomes.push(outcome)
+    }
+  })
+  const interrupted = outcomes.some((outcome) => outcome.interrupted) || outcomes.length < 2
   mkdirSync(options.out, { recursive: true })
   const page = resolve(options.out, 'report.html')
   writeFileSync(page, renderReport(outcomes.map(({ report }) => report)))
@@ -91,5 +83,5 @@ export async function demo(terminal: Terminal, options: DemoOptions): Promise<nu
       (options.catalog ? ` --catalog ${options.catalog}` : ''),
   )
   terminal.result({ page, runs: outcomes.map(outcomeJson) })
-  return stop ? EXIT.interrupted : EXIT.ok
+  return interrupted ? EXIT.interrupted : EXIT.ok
 }

@@ -4,7 +4,7 @@ import { AwsClient } from 'aws4fetch'
 import { GimbalError } from '../../core/errors.ts'
 import { download, HistoryClient } from '../../venues/history/history.ts'
 import { HISTORY, historyKind } from '../../venues/history/kinds.ts'
-import { EXIT, numberOption, type Terminal, timeOption } from '../terminal.ts'
+import { EXIT, interruptible, numberOption, type Terminal, thousands, timeOption } from '../terminal.ts'
 
 interface FetchOptions {
   readonly list?: boolean
@@ -57,43 +57,42 @@ export async function fetchHistory(terminal: Terminal, options: FetchOptions, ar
         example: '--coin BTC --from 2025-10-01 --to 2025-10-12',
       })
   }
-  const abort = new AbortController()
-  const stop = () => abort.abort(new Error('interrupted'))
-  process.once('SIGINT', stop)
   const request = {
     coin: options.coin!,
     interval: kind.needsInterval ? (options.interval ?? '') : '',
     fromUs: timeOption(options.from!, '--from'),
     toUs: timeOption(options.to!, '--to'),
   }
-  const client = new HistoryClient({
-    baseUrl: options.baseUrl ?? kind.baseUrl,
-    rate: options.rate ? numberOption(options.rate, '--rate', 0.001) : kind.rate,
-    signal: abort.signal,
-    ...(kind.what === 'archive' && !options.baseUrl ? { sign: requesterPays() } : {}),
-  })
-  try {
-    const result = await download(kind, client, request, options.out, (text) => terminal.progress(text))
-    terminal.progress('', true)
-    terminal.line(
-      `${result.rows} ${'files' in kind ? 'files' : 'rows'} in ${client.requests} requests (${client.retries} repeated)${result.resumed ? ', continued where an earlier download stopped' : ''}`,
-    )
-    if (result.skipped > 0) terminal.line(`${result.skipped} complete already, not asked for again`)
-    for (const path of result.missing) terminal.line(`the venue has no ${path}`)
-    for (const file of result.files.slice(0, 3)) terminal.line(kind.importCommand(request, file))
-    if (result.files.length > 3) terminal.line(`… and ${result.files.length - 3} more files`)
-    terminal.result({
-      ...result,
-      requests: client.requests,
-      retries: client.retries,
-      import: result.files.map((file) => kind.importCommand(request, file)),
+  return interruptible(async (signal) => {
+    const client = new HistoryClient({
+      baseUrl: options.baseUrl ?? kind.baseUrl,
+      rate: options.rate ? numberOption(options.rate, '--rate', 0.001) : kind.rate,
+      signal,
+      ...(kind.what === 'archive' && !options.baseUrl ? { sign: requesterPays() } : {}),
     })
-    return result.files.length === 0 ? EXIT.found : EXIT.ok
-  } catch (error) {
-    if (!abort.signal.aborted) throw error
-    terminal.notice('interrupted; the same command goes on where it stopped')
-    return EXIT.interrupted
-  } finally {
-    process.removeListener('SIGINT', stop)
-  }
+    try {
+      const result = await download(kind, client, request, options.out, (text) => terminal.progress(text))
+      terminal.progress('', true)
+      const unit = 'files' in kind ? 'files' : 'rows'
+      terminal.line(
+        `${thousands(result.rows)} ${unit} in ${thousands(client.requests)} requests (${client.retries} repeated)${result.resumed ? ', continued where an earlier download stopped' : ''}`,
+      )
+      if (result.skipped > 0) terminal.line(`${thousands(result.skipped)} complete already, not asked for again`)
+      for (const path of result.missing) terminal.line(`the venue has no ${path}`)
+      if (result.files.length > 0) terminal.line('Next:')
+      for (const file of result.files.slice(0, 3)) terminal.line(`  ${kind.importCommand(request, file)}`)
+      if (result.files.length > 3) terminal.line(`  … and so on for ${thousands(result.files.length - 3)} more files`)
+      terminal.result({
+        ...result,
+        requests: client.requests,
+        retries: client.retries,
+        import: result.files.map((file) => kind.importCommand(request, file)),
+      })
+      return result.files.length === 0 ? EXIT.found : EXIT.ok
+    } catch (error) {
+      if (!signal.aborted) throw error
+      terminal.notice('interrupted; the same command goes on where it stopped')
+      return EXIT.interrupted
+    }
+  })
 }

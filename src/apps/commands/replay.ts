@@ -41,7 +41,13 @@ export async function replay(
   try {
     const result = replayJournal(
       reader,
-      (header, ports) => buildEngine(plan, new Universe(header.instruments.map((spec) => new Instrument(spec))), ports),
+      // A paper run’s balances are what its venue said at the start, and stand in the header alone.
+      (header, ports) =>
+        buildEngine(
+          { ...plan, cash: header.cash, seed: header.seed },
+          new Universe(header.instruments.map((spec) => new Instrument(spec))),
+          ports,
+        ),
       tape,
     )
     const seconds = (performance.now() - started) / 1000

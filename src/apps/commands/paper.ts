@@ -1,0 +1,98 @@
+/** @file `gimbal paper`: a policy, live, against the simulated venue; the journal is continued where there is one. */
+
+import { isoTime } from '../../core/clock.ts'
+import { JournalReader } from '../../journal/journalReader.ts'
+import { Instrument, Universe } from '../../market/instrument.ts'
+import { SimulatedVenueClient } from '../../venues/simulated/client.ts'
+import { runPaper, wallClockUs } from '../paper.ts'
+import { runData } from '../runData.ts'
+import { buildEngine, completePlan, DEFAULT_EXCHANGE, planFromJson, planToJson, riskFrom } from '../runPlan.ts'
+import { EXIT, numberOption, pairs, type Terminal, thousands } from '../terminal.ts'
+import { gimbalVersion } from '../version.ts'
+import { venueData } from './venue.ts'
+
+interface PaperCommandOptions {
+  readonly venue: string
+  readonly policy: string
+  readonly set: readonly string[]
+  readonly risk: readonly string[]
+  readonly catalog?: string
+  readonly account: string
+  readonly journal: string
+  readonly seed: string
+  readonly seconds?: string
+}
+
+/** Status lines, one a second, as against what is out of the ordinary. */
+const STATUS = /^(up|down) · /
+
+export async function paper(terminal: Terminal, options: PaperCommandOptions): Promise<number> {
+  const seed = numberOption(options.seed, '--seed', 0)
+  const abort = new AbortController()
+  const universe = await universeOf(options)
+  const plan = completePlan(
+    {
+      data: { from: 'feed' },
+      policies: [{ name: options.policy, settings: pairs(options.set, '--set') }],
+      risk: riskFrom(options.risk),
+      exchange: DEFAULT_EXCHANGE,
+      // Balances are what the venue says when the journal begins: they stand in its header.
+      cash: {},
+      seed,
+    },
+    universe,
+  )
+  const seconds = options.seconds === undefined ? undefined : numberOption(options.seconds, '--seconds', 0)
+  const timer = seconds === undefined ? undefined : setTimeout(() => abort.abort(), seconds * 1000)
+  try {
+    const result = await runPaper({
+      directory: options.journal,
+      gimbalVersion: gimbalVersion(),
+      universe,
+      seed,
+      settings: planToJson(plan),
+      build: (header, ports) =>
+        buildEngine(
+          { ...planFromJson(header.settings), cash: header.cash, seed: header.seed },
+          new Universe(header.instruments.map((spec) => new Instrument(spec))),
+          ports,
+        ),
+      venue: (run) =>
+        new SimulatedVenueClient({ url: options.venue, account: options.account, run, universe, clock: wallClockUs }),
+      durability: 'process',
+      cancelOnExit: true,
+      print: (line) => (STATUS.test(line) ? terminal.progress(line) : terminal.notice(line)),
+      signal: abort.signal,
+      clock: wallClockUs,
+    })
+    terminal.progress('', true)
+    terminal.line(`${options.policy} on ${options.venue}, until ${isoTime(wallClockUs()).slice(0, 19)}Z`)
+    terminal.line(
+      `  ${thousands(result.rows)} rows, ${thousands(result.orders)} orders, ${thousands(result.fills)} fills; reconciled ${thousands(result.reconciliations.length)} ${result.reconciliations.length === 1 ? 'time' : 'times'}`,
+    )
+    terminal.line(`  journal ${result.hash}`)
+    terminal.line(`  state   ${result.state}`)
+    terminal.line(`  Check it: gimbal replay ${options.journal}`)
+    terminal.result({
+      venue: options.venue,
+      policy: options.policy,
+      rows: result.rows,
+      orders: result.orders,
+      fills: result.fills,
+      reconciliations: result.reconciliations.length,
+      continued: result.recovered !== undefined,
+      journal: { sha256: result.hash, directory: options.journal },
+      state: result.state,
+    })
+    return EXIT.ok
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** The instruments of the run: those of its journal, else those the venue plays, as `gimbal venue` would find them. */
+async function universeOf(options: PaperCommandOptions): Promise<Universe> {
+  const recorded = JournalReader.open(options.journal)?.header
+  if (recorded) return new Universe(recorded.instruments.map((spec) => new Instrument(spec)))
+  return (await runData(venueData(options.catalog, 0, 1), options.catalog ?? '')).universe
+}
