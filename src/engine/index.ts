@@ -1,0 +1,25 @@
+/** @file What `gimbal/engine` promises to the outside: the loop, its ports, replay and recovery. */
+
+export { Engine, type EngineOptions, type EngineParts, type Observer, type VenuePort } from './engine.ts'
+export {
+  type Reconciliation,
+  type Recovery,
+  reconcile,
+  reconciliationText,
+  type StartedEngine,
+  type StartOptions,
+  startEngine,
+  type VenueOrder,
+  type VenueSnapshot,
+} from './recovery.ts'
+export { AccountHistory } from './recoveryMark.ts'
+export {
+  type BuildEngine,
+  type EnginePorts,
+  engineState,
+  engineStateDigest,
+  type FoldResult,
+  MuteVenue,
+  type ReplayResult,
+  replayJournal,
+} from './replayJournal.ts'
