@@ -41,6 +41,8 @@ afterAll(() => {
 interface Report {
   readonly since: { readonly fillId: number }
   readonly openBefore: readonly number[]
+  /** Of those, the ones still open afterwards. */
+  readonly openAfter: readonly number[]
   /** Fills the venue told us of that the journal did not have. */
   readonly missedFills: number
   readonly venueOpen: readonly number[]
@@ -117,7 +119,10 @@ test(`after each of ${KILLS} kills no order is lost or doubled, and books and jo
     expect(report.cashAtoms).toBe(report.venueCashAtoms)
     // The venue has no open order that was not open in the journal: nothing unknown, nothing of another run.
     expect(report.venueOpen.filter((id) => !report.openBefore.includes(id))).toEqual([])
-    seen.lost += report.openBefore.length - report.venueOpen.length
+    // Nor does the journal keep one open that the venue does not have.
+    expect(report.openAfter.filter((id) => !report.venueOpen.includes(id))).toEqual([])
+    seen.ordersEndedUnheard += report.openBefore.length - report.venueOpen.length
+    seen.missedFills += report.missedFills
   }
 
   for (let kill = 0; kill < KILLS; kill++) {
@@ -136,6 +141,7 @@ test(`after each of ${KILLS} kills no order is lost or doubled, and books and jo
     const { written, fills, torn, run: name } = readOrders(journal)
     if (torn) seen.torn++
     seen.orders = written.length
+    seen.fills = fills.length
     // Written once each, in order, and every fill booked once.
     expect(written).toEqual(written.map((_, index) => index + 1))
     expect(new Set(fills).size).toBe(fills.length)

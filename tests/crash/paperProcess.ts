@@ -34,6 +34,7 @@ const result = await runPaper({
         const report = {
           since,
           openBefore,
+          openAfter: openBefore.filter((id) => engine!.order(id)),
           missedFills: said.fills.length,
           venueOpen: said.openOrders.map(({ orderId }) => orderId),
           venueLots: said.lots,
