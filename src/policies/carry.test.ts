@@ -32,7 +32,7 @@ function rig(settings: Record<string, SettingValue> = {}, instruments = pair()) 
   const venue = new IdealVenue()
   const engine = new Engine({
     universe,
-    policies: [Carry.fromSettings(settings, universe)],
+    policies: [Carry.fromSettings({ capitalShare: 0.9, ...settings }, universe)],
     gate: () => new OpenGate(),
     journal: new NoJournal(),
     venue,

@@ -12,7 +12,8 @@
  *
  * How. In slices, both legs of a slice at once, each by a limit order at the touch and after a timeout at market. While
  * the legs are unequal only the one that evens them is traded, so that never much more than a slice is unhedged. A leg
- * the venue refuses again and again is given up: the other is brought back to it and the pair rests for an hour.
+ * the venue refuses again and again is given up: the other is brought back to it and the pair rests for an hour, then two,
+ * up to a week.
  *
  * The position is the account's: no other policy should trade the same instruments.
  */
@@ -32,10 +33,10 @@ export const CARRY_SETTINGS = {
     doc: 'SPOT/PERP names, comma-separated; empty: for each coin its spot and its linear perpetual, of one venue if possible.',
   },
   capitalShare: {
-    default: 0.9,
+    default: 0.7,
     min: 0.01,
     max: 1,
-    doc: 'Share of equity put to work, over all pairs, margin included.',
+    doc: 'Share of equity put to work, over all pairs, margin included; two thirds of it in spot at the target leverage of 2, which must lie at the spot venue.',
   },
   leverageTarget: {
     default: 2,
@@ -83,9 +84,10 @@ export const CARRY_SETTINGS = {
 type Settings = SettingsOf<typeof CARRY_SETTINGS>
 
 const HOURS_PER_YEAR = 365 * 24
-/** Refusals in a row after which a leg is given up, and how long the pair then rests. */
+/** Refusals in a row after which a leg is given up, how long the pair then rests at first, and at most: each time it doubles. */
 const REFUSALS_MAX = 3
 const REST_US = HOUR_US
+const REST_MAX_US = 7 * 24 * HOUR_US
 
 /** One side of a pair. Sizes are in base units, as they are all that spot and perpetual have in common. */
 class Leg {
@@ -133,6 +135,7 @@ class Pair {
   adopted = false
   nextUs = Number.NEGATIVE_INFINITY
   restUntilUs = Number.NEGATIVE_INFINITY
+  restUs = REST_US
 
   constructor(spot: Leg, perp: Leg, settings: Settings) {
     this.spot = spot
@@ -287,7 +290,11 @@ export class Carry implements Policy {
     pair.hurried = false
     if (pair.target > 0) {
       if (fundingYearly < this.settings.exitYearly && nowUs >= pair.restUntilUs) pair.target = 0
-      else this.#resize(pair, held)
+      else {
+        this.#resize(pair, held)
+        // What was just refused is not asked for again at once: every try costs the other leg its fees.
+        if (nowUs < pair.restUntilUs) pair.target = Math.min(pair.target, before)
+      }
     } else if (nowUs >= pair.restUntilUs && pair.funding.count >= this.settings.fundingsMin) {
       const { takerBps: spotBps } = spot.instrument
       const { holdingHours, basisRisk, entryEdgeBps } = this.settings
@@ -437,7 +444,8 @@ export class Carry implements Policy {
     leg.orderId = 0
     if (leg.refusals < REFUSALS_MAX) return
     leg.refusals = 0
-    pair.restUntilUs = this.#context.clock.nowUs + REST_US
+    pair.restUntilUs = this.#context.clock.nowUs + pair.restUs
+    pair.restUs = Math.min(2 * pair.restUs, REST_MAX_US)
     // What cannot be traded sets the size; the other leg follows it, at market.
     const stuck = leg === pair.spot ? this.#held(leg) : -this.#held(leg)
     pair.target = Math.max(0, roundDown(stuck, pair.step))

@@ -4,6 +4,7 @@ import { HOUR_US } from '../core/clock.ts'
 import { ASK, BID, isLevel, type Side } from '../market/book.ts'
 import { atomsPerUnit } from '../market/instrument.ts'
 import type { MarketState } from '../market/marketState.ts'
+import type { PortfolioView } from '../portfolio/portfolio.ts'
 import { DepthCollapse } from './breakers/depthCollapse.ts'
 import { FundingExtreme } from './breakers/fundingExtreme.ts'
 import { GappedData } from './breakers/gappedData.ts'
@@ -41,6 +42,8 @@ export class InstrumentWatch {
   readonly #funding: Guard<FundingExtreme>[] = []
   readonly #volatility: VolatilityGuard[] = []
   readonly #trade: Guard<TradeLoss>[] = []
+  /** Instruments on the same coin, this one included. */
+  readonly #sameBase: number[] = []
   #armed = false
   #broken = false
   #markUs = Number.NEGATIVE_INFINITY
@@ -54,6 +57,9 @@ export class InstrumentWatch {
     this.#index = index
     this.#market = parts.markets[index]!
     this.#parts = parts
+    const { base } = this.#market.instrument.spec
+    for (const [other, { spec }] of parts.universe.instruments.entries())
+      if (spec.base === base) this.#sameBase.push(other)
     this.#checkUs = config.checkUs
     this.#confirmUs = config.confirmUs
     for (const rule of config.breakers) this.#post(rule, guards)
@@ -226,9 +232,9 @@ export class InstrumentWatch {
     if (guards.length === 0) return
     const { ledger } = this.#parts
     const holding = ledger.holding(this.#index)
-    const { settle } = this.#market.instrument
-    const atoms = holding.realisedAtoms - holding.feesAtoms + holding.fundingAtoms + ledger.unrealisedAtoms(this.#index)
-    const profit = (atoms / atomsPerUnit(settle)) * ledger.rate(settle)
+    // Legs of a hedge are one trade: what the perpetual loses the spot of the same coin has gained.
+    let profit = 0
+    for (const index of this.#sameBase) profit += earned(ledger, this.#parts.universe.at(index).settle, index)
     // A profit that cannot be computed makes equity unknown too, and `equity-nan` answers for both.
     if (Number.isNaN(profit)) return
     const pricedUs = pricedAtUs(this.#market)
@@ -240,6 +246,14 @@ export class InstrumentWatch {
       else trip.readFresh(breached, measured, allowed, nowUs, pricedUs, this.#confirmUs)
     }
   }
+}
+
+/** Everything an instrument has earned since the start, open profit included, in dollars. */
+function earned(ledger: PortfolioView, settle: string, index: number): number {
+  const { fills, lots, realisedAtoms, feesAtoms, fundingAtoms } = ledger.holding(index)
+  if (fills === 0 && lots === 0 && realisedAtoms === 0 && fundingAtoms === 0) return 0
+  const atoms = realisedAtoms - feesAtoms + fundingAtoms + ledger.unrealisedAtoms(index)
+  return (atoms / atomsPerUnit(settle)) * ledger.rate(settle)
 }
 
 /** When what a position is valued at was last heard. */

@@ -71,7 +71,10 @@ export interface LossRule extends RuleBase {
   readonly capital?: number
 }
 
-/** Loss since a position was opened, as a fraction of the account's equity at that moment. */
+/**
+ * Loss on an underlying since a position in it was opened, as a fraction of the account's equity at that moment. Spot,
+ * perpetuals and options of one coin count together, so that the losing leg of a hedge is not taken for a bad trade.
+ */
 export interface TradeLossRule extends RuleBase {
   readonly breaker: 'trade-loss'
   readonly limit: number

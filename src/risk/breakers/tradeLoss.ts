@@ -17,7 +17,7 @@ export class TradeLoss {
 
   /**
    * @param lots Signed lots held now.
-   * @param profit Everything the instrument has earned since the start, open profit included, in dollars.
+   * @param profit Everything earned on the underlying since the start, open profit included, in dollars.
    * @param equity The account's, in dollars; taken when a trade opens.
    */
   observe(lots: number, profit: number, equity: number): boolean {
