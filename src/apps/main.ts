@@ -11,6 +11,9 @@ import { gimbalVersion } from './version.ts'
 /** What a verb's action returns: its exit code, 0 when absent. */
 type Outcome = number | undefined
 
+const RISK_OPTION =
+  'limit or breaker: limits.leverageMax=3, breakers.daily-loss.limit=0.05, breakers.stale-data=off; repeatable'
+
 const collect = (value: string, list: string[]): string[] => [...list, value]
 
 /** Adds what every verb has. */
@@ -55,11 +58,16 @@ export function buildProgram(): Command {
     .showHelpAfterError('(gimbal <verb> --help explains a verb)')
     .exitOverride()
 
-  verb(program, 'demo', 'Run two policies on a market and open what came of it', 'npm start -- --seed 7')
+  verb(
+    program,
+    'demo',
+    'Run two policies on a generated or imported market and write a page about it',
+    'npm start -- --seed 7',
+  )
     .option('--catalog <dir>', 'imported data to run on, instead of the generated market')
     .option('--out <dir>', 'where the report goes', 'out/demo')
     .option('--seed <n>', 'seed of everything random', '1')
-    .option('--minutes <n>', 'length of the generated market', '360')
+    .option('--minutes <n>', 'minutes of generated market; it crashes after three fifths of them', '360')
     .action(act(async () => (await import('./commands/demo.ts')).demo))
 
   verb(
@@ -98,7 +106,7 @@ export function buildProgram(): Command {
 
   verb(program, 'catalog', 'Show, verify or query a catalog', 'gimbal catalog show --catalog catalog')
     .argument('[action]', 'show, verify, imports or sql', 'show')
-    .argument('[query]', 'with sql: a query over the view `tape`')
+    .argument('[query]', 'with sql: a query over the view `tape`; `describe tape` lists its columns')
     .option('--catalog <dir>', 'the catalog', 'catalog')
     .action(act(async () => (await import('./commands/catalog.ts')).catalog))
 
@@ -109,14 +117,16 @@ export function buildProgram(): Command {
     'gimbal backtest --catalog catalog --policy market-maker --instrument BTC-USDT-PERP@binance-usdm',
   )
     .requiredOption('--catalog <dir>', 'the catalog')
-    .requiredOption('--policy <name>', 'market-maker, carry or volatility-target')
+    .requiredOption('--policy <name>', 'a policy; `gimbal policies` lists them with their settings')
     .addOption(
       new Option('--instrument <id>', 'instrument to trade; repeatable; all of the catalog when absent')
         .argParser(collect)
         .default([], 'all'),
     )
     .addOption(
-      new Option('--set <key=value>', 'setting of the policy; repeatable').argParser(collect).default([], 'defaults'),
+      new Option('--set <key=value>', 'setting of the policy, as `gimbal policies` lists them; repeatable')
+        .argParser(collect)
+        .default([], 'defaults'),
     )
     .addOption(
       new Option('--cash <currency=units>', 'opening balance; repeatable')
@@ -133,14 +143,14 @@ export function buildProgram(): Command {
       'order latency: constant:ENTRY:RESPONSE in µs, or feed:MULTIPLIER of the recorded feed latency',
       'constant:20000:20000',
     )
-    .addOption(
-      new Option('--risk <key=value>', 'limit or breaker setting; repeatable')
-        .argParser(collect)
-        .default([], 'defaults'),
-    )
+    .addOption(new Option('--risk <key=value>', RISK_OPTION).argParser(collect).default([], 'defaults'))
     .option('--shuffle-io', 'cut the tape into batches of random sizes; the result must not change')
     .option('--out <dir>', 'where journal and report go', 'out')
     .action(act(async () => (await import('./commands/backtest.ts')).backtest))
+
+  verb(program, 'policies', 'List the policies with their settings, defaults and ranges', 'gimbal policies carry')
+    .argument('[name]', 'one policy only')
+    .action(act(async () => (await import('./commands/policies.ts')).policies))
 
   verb(
     program,
@@ -166,18 +176,18 @@ export function buildProgram(): Command {
     program,
     'paper',
     'Trade a live feed against a venue that costs nothing: the simulated one',
-    'gimbal paper --venue ws://127.0.0.1:8790 --policy market-maker --journal out/paper',
+    'gimbal paper --venue ws://127.0.0.1:8790 --policy market-maker --journal out/paper/journal',
   )
     .requiredOption('--venue <url>', 'address of the simulated venue')
-    .requiredOption('--policy <name>', 'policy to run')
+    .requiredOption('--policy <name>', 'a policy; `gimbal policies` lists them with their settings')
     .addOption(
-      new Option('--set <key=value>', 'setting of the policy; repeatable').argParser(collect).default([], 'defaults'),
-    )
-    .addOption(
-      new Option('--risk <key=value>', 'limit or breaker setting; repeatable')
+      new Option('--set <key=value>', 'setting of the policy, as `gimbal policies` lists them; repeatable')
         .argParser(collect)
         .default([], 'defaults'),
     )
+    .addOption(new Option('--risk <key=value>', RISK_OPTION).argParser(collect).default([], 'defaults'))
+    .option('--catalog <dir>', 'catalog the venue plays; its generated market when absent')
+    .option('--account <name>', 'account at the venue; a second session of one ends the first', 'paper')
     .option('--journal <dir>', 'journal directory; continued when it exists', 'out/paper/journal')
     .option('--seed <n>', 'seed of everything random', '1')
     .option('--seconds <n>', 'stop by itself after this long')
@@ -186,6 +196,7 @@ export function buildProgram(): Command {
   verb(program, 'venue', 'Serve a simulated venue on this machine', 'gimbal venue --port 8790 --speed 10')
     .option('--port <n>', 'port on 127.0.0.1', '8790')
     .option('--catalog <dir>', 'imported data to stream, instead of the generated market')
+    .option('--hours <n>', 'hours of generated market', '24')
     .option('--speed <factor>', 'how many times faster than it happened', '1')
     .option('--seed <n>', 'seed of everything random', '1')
     .option('--seconds <n>', 'stop by itself after this long')
@@ -198,8 +209,13 @@ export function buildProgram(): Command {
 }
 
 async function main(): Promise<void> {
+  // Whoever reads has heard enough. Nobody reading progress is no reason to stop the work.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(EXIT.ok)
+    if (error.code !== 'EPIPE') throw error
+    process.exit(EXIT.ok)
+  })
+  process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
   })
   try {
     await buildProgram().parseAsync(process.argv)

@@ -56,12 +56,23 @@ export class Terminal {
     } else if (!last || text !== '') process.stderr.write(`${text}\n`)
   }
 
-  /** A table with right-aligned numbers. */
-  table(headers: readonly string[], rows: readonly (readonly (string | number)[])[]): void {
+  /** A line of prose of the result, broken between words. */
+  prose(text: string, indent = 0): void {
+    for (const line of wrapped(text, indent)) this.line(line)
+  }
+
+  /** A table with right-aligned numbers, which are printed for people unless `plain`. */
+  table(
+    headers: readonly string[],
+    rows: readonly (readonly (string | number | bigint)[])[],
+    { plain = false }: { readonly plain?: boolean } = {},
+  ): void {
     if (this.json) return
-    const cells = rows.map((row) => row.map((cell) => (typeof cell === 'number' ? thousands(cell) : cell)))
+    const cells = rows.map((row) =>
+      row.map((cell) => (typeof cell === 'number' && !plain ? thousands(cell) : String(cell))),
+    )
     const widths = headers.map((header, i) => Math.max(header.length, ...cells.map((row) => (row[i] ?? '').length)))
-    const numeric = headers.map((_, i) => rows.length > 0 && rows.every((row) => typeof row[i] === 'number'))
+    const numeric = headers.map((_, i) => rows.length > 0 && rows.every((row) => typeof row[i] !== 'string'))
     const show = (row: readonly string[]) =>
       row
         .map((cell, i) => (numeric[i] ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)))
@@ -101,10 +112,50 @@ function jsonNumber(_key: string, value: unknown): unknown {
   return typeof value === 'number' && !Number.isFinite(value) ? null : value
 }
 
+/** `1 row`, `3,456 rows`. */
+export function count(number: number, noun: string, plural = `${noun}s`): string {
+  return `${thousands(number)} ${number === 1 ? noun : plural}`
+}
+
+/** Dollars with cents: `99,782.16`. */
+export function money(dollars: number): string {
+  if (!Number.isFinite(dollars)) return '–'
+  return dollars.toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 })
+}
+
+/** A span of time in its largest whole unit: `1 h`, `90 s`. */
+export function span(us: number): string {
+  for (const [unit, size] of [
+    ['d', 86_400e6],
+    ['h', 3_600e6],
+    ['min', 60e6],
+    ['s', 1e6],
+  ] as const)
+    if (us >= size && us % size === 0) return `${thousands(us / size)} ${unit}`
+  return `${thousands(us / 1000)} ms`
+}
+
 /** `1,234,567` and at most four decimals. */
 export function thousands(value: number): string {
   if (!Number.isFinite(value)) return '–'
   return value.toLocaleString('en-US', { maximumFractionDigits: 4 })
+}
+
+/** Width of lines that are wrapped, on a terminal and in a pipe alike: output that depends on who looks is no output. */
+const LINE = 100
+
+/** Text as lines indented by `indent` spaces, broken between words. */
+export function wrapped(text: string, indent: number): string[] {
+  const lines: string[] = []
+  let line = ''
+  for (const word of text.split(' ')) {
+    if (line !== '' && indent + line.length + 1 + word.length > LINE) {
+      lines.push(line)
+      line = word
+    } else line = line === '' ? word : `${line} ${word}`
+  }
+  if (line !== '') lines.push(line)
+  return lines.map((each) => ' '.repeat(indent) + each)
 }
 
 /** Parses `key=value` pairs of a repeatable option. @throws {GimbalError} `argument-invalid`. */

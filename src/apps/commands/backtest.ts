@@ -6,11 +6,14 @@ import { defaultCash, type RunOutcome, runBacktestJob } from '../backtestRun.ts'
 import { runData } from '../runData.ts'
 import { completePlan, type DataPlan, DEFAULT_EXCHANGE, latencyNamed, type RunPlan, riskFrom } from '../runPlan.ts'
 import {
+  count,
   EXIT,
   interruptible,
   lengthOption,
+  money,
   numberOption,
   pairs,
+  span,
   type Terminal,
   thousands,
   timeOption,
@@ -83,6 +86,7 @@ export async function backtest(terminal: Terminal, options: BacktestOptions): Pr
   )
   terminal.progress('', true)
   printOutcome(terminal, outcome)
+  terminal.line(`  check   gimbal replay ${outcome.folder} --catalog ${options.catalog}`)
   terminal.result(outcomeJson(outcome))
   return outcome.interrupted ? EXIT.interrupted : EXIT.ok
 }
@@ -96,17 +100,20 @@ export function printOutcome(terminal: Terminal, outcome: RunOutcome): void {
   const { report, journalHash, rows, seconds } = outcome
   const { performance: judged, run } = report
   terminal.line(`${report.facts.title}  [${report.provenance.toUpperCase()}]`)
-  terminal.line(`  ${report.verdict}`)
+  terminal.prose(report.verdict, 2)
   terminal.line(
-    `  equity ${thousands(judged.startEquity)} → ${thousands(judged.endEquity)} dollars, worst drawdown ${(judged.drawdown.fraction * 100).toFixed(2)} %, costs ${thousands(run.costs)}, turnover ${thousands(judged.turnover)}`,
+    `  equity  ${money(judged.startEquity)} → ${money(judged.endEquity)} dollars, worst drawdown ${(judged.drawdown.fraction * 100).toFixed(2)} %`,
+  )
+  terminal.line(
+    `  traded  ${money(judged.turnover)} dollars, at a cost of ${money(run.costs)} dollars; ${count(run.riskEvents.count, 'risk event')}`,
   )
   if (judged.sharpe) {
     terminal.line(
-      `  Sharpe ${judged.sharpe.perReturn.toFixed(3)} per return over ${judged.sharpe.returns} returns, deflated probability ${judged.sharpe.deflated.toFixed(2)} after ${judged.sharpe.trialCount} trial${judged.sharpe.trialCount === 1 ? '' : 's'}`,
+      `  Sharpe  ${judged.sharpe.perReturn.toFixed(3)} per return of ${span(judged.sharpe.clockUs)}, over ${judged.sharpe.returns} of them; deflated probability ${judged.sharpe.deflated.toFixed(2)} after ${count(judged.sharpe.trialCount, 'trial')}`,
     )
   }
   terminal.line(
-    `  ${thousands(run.riskEvents.count)} risk events, ${thousands(rows)} rows in ${seconds.toFixed(1)} s (${thousands(Math.round(rows / seconds))} rows/s)`,
+    `  run     ${count(rows, 'row')} in ${seconds.toFixed(1)} s (${thousands(Math.round(rows / seconds))} rows/s)${outcome.interrupted ? ', INTERRUPTED' : ''}`,
   )
   terminal.line(`  journal ${journalHash}`)
   terminal.line(`  report  ${join(outcome.folder, 'report.html')}`)

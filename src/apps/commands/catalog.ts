@@ -3,8 +3,8 @@
 import { existsSync } from 'node:fs'
 import { isoTime } from '../../core/clock.ts'
 import { GimbalError } from '../../core/errors.ts'
-import { Catalog, describeCatalog, verifyCatalog } from '../../store/catalog.ts'
-import { EXIT, type Terminal, thousands } from '../terminal.ts'
+import { Catalog, describeCatalog, requireImports, verifyCatalog } from '../../store/catalog.ts'
+import { count, EXIT, type Terminal } from '../terminal.ts'
 
 interface CatalogOptions {
   readonly catalog: string
@@ -36,7 +36,7 @@ export async function catalog(terminal: Terminal, options: CatalogOptions, args:
 function show(terminal: Terminal, store: Catalog): number {
   const entries = describeCatalog(store)
   terminal.table(
-    ['instrument', 'stream', 'rows', 'gaps', 'from', 'to'],
+    ['instrument', 'stream', 'rows', 'gaps', 'from, UTC', 'to, UTC'],
     entries.map((entry) => [
       entry.instrument,
       entry.stream,
@@ -46,7 +46,13 @@ function show(terminal: Terminal, store: Catalog): number {
       isoTime(entry.lastUs).slice(0, 19),
     ]),
   )
-  terminal.line(`${thousands(entries.reduce((sum, { rows }) => sum + rows, 0))} rows`)
+  terminal.line(
+    count(
+      entries.reduce((sum, { rows }) => sum + rows, 0),
+      'row',
+    ),
+  )
+  terminal.line(`Next: gimbal backtest --catalog ${store.directory} --policy NAME; gimbal policies lists the names`)
   terminal.result(entries)
   return entries.length > 0 ? EXIT.ok : EXIT.found
 }
@@ -56,7 +62,7 @@ async function verify(terminal: Terminal, store: Catalog): Promise<number> {
   terminal.progress('', true)
   for (const { path, problem } of check.findings) terminal.line(`${path}: ${problem}`)
   terminal.line(
-    `${thousands(check.files)} files, ${thousands(check.rows)} rows, ${check.findings.length === 0 ? 'all as their manifests say' : `${check.findings.length} findings`}`,
+    `${count(check.files, 'file')}, ${count(check.rows, 'row')}, ${check.findings.length === 0 ? 'all as their manifests say' : count(check.findings.length, 'finding')}`,
   )
   terminal.result(check)
   return check.findings.length === 0 ? EXIT.ok : EXIT.found
@@ -85,22 +91,37 @@ async function sql(terminal: Terminal, store: Catalog, query: string | undefined
     throw new GimbalError('argument-invalid', 'gimbal catalog sql needs a query', {
       example: 'gimbal catalog sql "select venue, instrument, count(*) from tape group by all"',
     })
-  const database = await store.openDatabase(store.path('staging', 'sql'))
+  requireImports(store)
+  const database = await store.openDatabase(store.path('cache', `duckdb-${process.pid}`))
   try {
     const files = store.path('kind=*', 'venue=*', 'instrument=*', 'day=*', '*.parquet').replaceAll("'", "''")
+    // The column `row_kind` is a row's kind, `kind` its stream, from the folder.
     const source = `read_parquet('${files}', hive_partitioning = true, union_by_name = true)`
-    // The column `kind` is the row's kind and the partition of the same name its stream: both are kept.
-    const rows = await database.query(`with tape as (select * from ${source}) ${query}`)
+    await database.query(`create temp view tape as select * from ${source}`)
+    const rows = await database.query(query)
     const columns = Object.keys(rows[0] ?? {})
     terminal.table(
       columns,
-      rows.map((row) =>
-        columns.map((column) => (typeof row[column] === 'number' ? (row[column] as number) : String(row[column]))),
-      ),
+      rows.map((row) => columns.map((column) => shown(row[column]))),
+      { plain: true },
     )
+    terminal.line(count(rows.length, 'row'))
     terminal.result(rows)
+  } catch (error) {
+    if (error instanceof GimbalError) throw error
+    // What DuckDB says about a query is for whoever wrote it.
+    throw new GimbalError('argument-invalid', 'The query cannot be answered', { reason: (error as Error).message })
   } finally {
     database.close()
   }
   return EXIT.ok
+}
+
+function shown(value: unknown): string | number | bigint {
+  if (typeof value === 'number' || typeof value === 'bigint') return value
+  if (value === null || value === undefined) return ''
+  if (value instanceof Date) return value.toISOString().replace('T00:00:00.000Z', '')
+  return typeof value === 'object'
+    ? JSON.stringify(value, (_key, each) => (typeof each === 'bigint' ? `${each}` : each))
+    : String(value)
 }

@@ -8,7 +8,7 @@ import { reportJson } from '../../report/runReport.ts'
 import { defaultCash, type RunOutcome, runBacktestJob } from '../backtestRun.ts'
 import { runData } from '../runData.ts'
 import { completePlan, type DataPlan, DEFAULT_EXCHANGE, riskFrom } from '../runPlan.ts'
-import { EXIT, interruptible, numberOption, type Terminal, thousands } from '../terminal.ts'
+import { count, EXIT, interruptible, numberOption, type Terminal, thousands } from '../terminal.ts'
 import { gimbalVersion } from '../version.ts'
 import { outcomeJson, printOutcome, progressText } from './backtest.ts'
 
@@ -31,8 +31,8 @@ export async function demo(terminal: Terminal, options: DemoOptions): Promise<nu
   const instruments = data.universe.instruments
   terminal.notice(
     options.catalog
-      ? `data: ${options.catalog}, ${instruments.length} instruments, ${thousands(data.rows ?? 0)} rows [${data.kind.toUpperCase()}]`
-      : `data: a generated market of ${thousands(Number(options.minutes))} minutes, seed ${seed} [SYNTHETIC]; --catalog DIR runs on imported data`,
+      ? `data: ${options.catalog}, ${count(instruments.length, 'instrument')}, ${count(data.rows ?? 0, 'row')} [${data.kind.toUpperCase()}]`
+      : `data: a generated market of ${count(Number(options.minutes), 'minute')}, seed ${seed} [SYNTHETIC]; --catalog DIR runs on imported data`,
   )
   const cash = defaultCash(data)
   const outcomes: RunOutcome[] = []
@@ -75,7 +75,7 @@ export async function demo(terminal: Terminal, options: DemoOptions): Promise<nu
   const page = resolve(options.out, 'report.html')
   writeFileSync(page, renderReport(outcomes.map(({ report }) => report)))
   writeFileSync(join(options.out, 'report.json'), reportJson(outcomes.map(({ report }) => report)))
-  terminal.line('')
+  terminal.line()
   terminal.line(`Open ${pathToFileURL(page)}`)
   terminal.line(
     'Every decision can be checked: gimbal replay ' +

@@ -7,7 +7,7 @@ import { IMPORTERS, importerNamed, recogniseImporter } from '../../importers/reg
 import { Catalog } from '../../store/catalog.ts'
 import { type ImportResult, runImport } from '../../store/importRun.ts'
 import { type InputFile, inputMembers, openInput } from '../../store/inputFile.ts'
-import { EXIT, numberOption, pairs, type Terminal, thousands } from '../terminal.ts'
+import { count, EXIT, numberOption, pairs, type Terminal, thousands, wrapped } from '../terminal.ts'
 
 interface ImportOptions {
   readonly catalog: string
@@ -20,9 +20,14 @@ interface ImportOptions {
 export async function importFiles(terminal: Terminal, options: ImportOptions, args: string[]): Promise<number> {
   if (options.list) {
     for (const importer of IMPORTERS) {
-      terminal.line(`${importer.name} ${importer.version}  ${importer.summary}`)
+      terminal.line(`${importer.name} (version ${importer.version})`)
+      terminal.prose(importer.summary, 2)
       terminal.line(`  ${importer.example}`)
-      for (const [name, text] of Object.entries(importer.options)) terminal.line(`  --option ${name}=…  ${text}`)
+      for (const [name, text] of Object.entries(importer.options)) {
+        const [first = '', ...rest] = wrapped(`--option ${name}=…  ${text}`, 6)
+        terminal.line(first.slice(2))
+        for (const line of rest) terminal.line(line)
+      }
     }
     terminal.result(
       IMPORTERS.map(({ name, version, summary, example, options }) => ({ name, version, summary, example, options })),
@@ -49,7 +54,7 @@ export async function importFiles(terminal: Terminal, options: ImportOptions, ar
         const result = await runImport(catalog, importer, file, settings, {
           rejectsMaxPercent: rejectsMax,
           onProgress: ({ lines, rows }) =>
-            terminal.progress(`${basename(path)}: ${thousands(lines)} lines, ${thousands(rows)} rows`),
+            terminal.progress(`${basename(path)}: ${count(lines, 'line')}, ${count(rows, 'row')}`),
         })
         results.push({ file: file.name, result })
         terminal.progress('', true)
@@ -65,8 +70,9 @@ export async function importFiles(terminal: Terminal, options: ImportOptions, ar
   const failed = results.filter(({ error }) => error).length
   const rows = results.reduce((sum, { result }) => sum + (result?.manifest.rows ?? 0), 0)
   terminal.line(
-    `${results.length - failed} of ${results.length} imported, ${thousands(rows)} rows in ${options.catalog}`,
+    `${thousands(results.length - failed)} of ${count(results.length, 'file')} imported, ${count(rows, 'row')} in ${options.catalog}`,
   )
+  if (failed < results.length) terminal.line(`Next: gimbal catalog show --catalog ${options.catalog}`)
   terminal.result({
     catalog: options.catalog,
     rows,
@@ -91,18 +97,18 @@ export async function importFiles(terminal: Terminal, options: ImportOptions, ar
 function summarise(terminal: Terminal, name: string, { status, manifest }: ImportResult): void {
   const streams = manifest.streams.map((stream) => `${stream.stream} ${thousands(stream.rows)}`).join(', ')
   const line =
-    status === 'already-imported'
-      ? 'already imported, nothing written'
-      : `${thousands(manifest.rows)} rows (${streams})`
+    status === 'already-imported' ? 'already imported, nothing written' : `${count(manifest.rows, 'row')} (${streams})`
   terminal.line(`${name}  [${manifest.importer} ${manifest.version}]  ${line}`)
   terminal.line(
-    `  ${thousands(manifest.lines)} lines, ${thousands(manifest.gaps.count)} gaps, ${thousands(manifest.instruments)} instruments`,
+    `  ${count(manifest.lines, 'line')}, ${count(manifest.gaps.count, 'gap')}, ${count(manifest.instruments, 'instrument')}`,
   )
-  for (const [what, count] of Object.entries(manifest.counts)) terminal.line(`  counted ${what}: ${thousands(count)}`)
-  for (const { name: reason, count, first } of manifest.rejects)
-    terminal.line(`  rejected ${thousands(count)}: ${reason} (first at line ${first[0]?.line}, byte ${first[0]?.byte})`)
-  for (const { name: trap, count, first } of manifest.traps)
-    terminal.line(`  trap ${trap}: ${thousands(count)}${first[0]?.detail ? ` (${first[0].detail})` : ''}`)
+  for (const [what, number] of Object.entries(manifest.counts)) terminal.line(`  counted ${what}: ${thousands(number)}`)
+  for (const { name: reason, count: number, first } of manifest.rejects)
+    terminal.line(
+      `  rejected ${thousands(number)}: ${reason} (first at line ${first[0]?.line}, byte ${first[0]?.byte})`,
+    )
+  for (const { name: trap, count: number, first } of manifest.traps)
+    terminal.line(`  trap ${trap}: ${thousands(number)}${first[0]?.detail ? ` (${first[0].detail})` : ''}`)
 }
 
 /** What recognition is judged on, in characters. */

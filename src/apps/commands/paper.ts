@@ -7,7 +7,7 @@ import { SimulatedVenueClient } from '../../venues/simulated/client.ts'
 import { runPaper, wallClockUs } from '../paper.ts'
 import { runData } from '../runData.ts'
 import { buildEngine, completePlan, DEFAULT_EXCHANGE, planFromJson, planToJson, riskFrom } from '../runPlan.ts'
-import { EXIT, numberOption, pairs, type Terminal, thousands } from '../terminal.ts'
+import { count, EXIT, numberOption, pairs, type Terminal } from '../terminal.ts'
 import { gimbalVersion } from '../version.ts'
 import { venueData } from './venue.ts'
 
@@ -68,11 +68,11 @@ export async function paper(terminal: Terminal, options: PaperCommandOptions): P
     terminal.progress('', true)
     terminal.line(`${options.policy} on ${options.venue}, until ${isoTime(wallClockUs()).slice(0, 19)}Z`)
     terminal.line(
-      `  ${thousands(result.rows)} rows, ${thousands(result.orders)} orders, ${thousands(result.fills)} fills; reconciled ${thousands(result.reconciliations.length)} ${result.reconciliations.length === 1 ? 'time' : 'times'}`,
+      `  ${count(result.rows, 'row')}, ${count(result.orders, 'order')}, ${count(result.fills, 'fill')}; reconciled ${count(result.reconciliations.length, 'time')}`,
     )
     terminal.line(`  journal ${result.hash}`)
     terminal.line(`  state   ${result.state}`)
-    terminal.line(`  Check it: gimbal replay ${options.journal}`)
+    terminal.line(`  check   gimbal replay ${options.journal}`)
     terminal.result({
       venue: options.venue,
       policy: options.policy,

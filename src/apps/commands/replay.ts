@@ -10,7 +10,7 @@ import { Instrument, Universe } from '../../market/instrument.ts'
 import { MergedTape } from '../../market/tape.ts'
 import { runData } from '../runData.ts'
 import { buildEngine, planFromJson } from '../runPlan.ts'
-import { EXIT, type Terminal, thousands } from '../terminal.ts'
+import { count, EXIT, money, type Terminal } from '../terminal.ts'
 
 export async function replay(
   terminal: Terminal,
@@ -53,10 +53,11 @@ export async function replay(
     const seconds = (performance.now() - started) / 1000
     const { ledger, clock } = result.engine
     terminal.line(
-      `${thousands(result.rows)} rows and ${thousands(result.records)} records in ${seconds.toFixed(1)} s; all ${thousands(result.acts)} acts as recorded`,
+      `${count(result.rows, 'row')} and ${count(result.records, 'record')} in ${seconds.toFixed(1)} s; ${result.acts === 0 ? 'no acts, as recorded' : `all ${count(result.acts, 'act')} as recorded`}`,
     )
     if (result.torn) terminal.line('  the last record was cut off by a crash and is not counted')
-    terminal.line(`  until ${isoTime(clock.nowUs)}, equity ${thousands(ledger.equity)} dollars`)
+    else if (!result.closed) terminal.line('  the journal was not closed: its run died, or still goes on')
+    terminal.line(`  until ${isoTime(clock.nowUs)}, equity ${money(ledger.equity)} dollars`)
     terminal.line(`  journal ${result.hash}`)
     terminal.line(`  state   ${result.state}`)
     terminal.result({
