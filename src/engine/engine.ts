@@ -46,7 +46,7 @@ export interface Observer {
   onOrderEvent?(event: OrderEvent, order: Order | undefined, referenceTick: number): void
   onAccountEvent?(event: AccountEvent): void
   onGateAct?(act: GateAct): void
-  /** At most once per `sampleUs` of engine time, after the event. */
+  /** At most once per `sampleUs` of engine time, when a moment is over: every event of `timeUs` has been dealt with. */
   onSample?(timeUs: number): void
   readonly sampleUs?: number
 }
@@ -102,7 +102,7 @@ export class Engine implements EngineParts {
   readonly #timers = new TimerQueue()
   readonly #seenFills = new Map<string, number[]>()
   readonly #sampleUs: number
-  #nextSampleUs = Number.NEGATIVE_INFINITY
+  #nextSampleUs: number
   #lastOrderId = 0
   #started = false
 
@@ -115,6 +115,7 @@ export class Engine implements EngineParts {
     this.#venue = options.venue
     this.#observer = options.observer
     this.#sampleUs = options.observer?.sampleUs ?? Number.POSITIVE_INFINITY
+    this.#nextSampleUs = this.#sampleUs < Number.POSITIVE_INFINITY ? Number.MIN_SAFE_INTEGER : Number.POSITIVE_INFINITY
     this.gate = options.gate(this)
     const random = new Random(options.seed)
     this.#contexts = options.policies.map(
@@ -160,7 +161,7 @@ export class Engine implements EngineParts {
   /** One tape row, `timeUs` being its time in order of receipt. Decisions happen only at the end of its message. */
   stepRow(batch: TapeBatch, row: number, instrument: number, timeUs: number): void {
     if (!this.#started) this.start()
-    if (timeUs > this.clock.nowUs) this.clock.nowUs = timeUs
+    this.#advance(timeUs)
     const nowUs = this.clock.nowUs
     this.#journal.row(batch, row, instrument, nowUs)
     const market = this.markets[instrument]!
@@ -173,13 +174,12 @@ export class Engine implements EngineParts {
     this.#carryOut()
     const listeners = this.#listeners[instrument]!
     for (let i = 0; i < listeners.length; i++) listeners[i]!.onMarket(instrument)
-    this.#sample(nowUs)
   }
 
   /** The clock reached `timeUs`: runs due timers and lets the gate judge staleness. */
   stepClock(timeUs: number): void {
     if (!this.#started) this.start()
-    if (timeUs > this.clock.nowUs) this.clock.nowUs = timeUs
+    this.#advance(timeUs)
     const nowUs = this.clock.nowUs
     this.#journal.clock(nowUs)
     this.gate.onClock(nowUs)
@@ -187,13 +187,12 @@ export class Engine implements EngineParts {
     for (let timer = this.#timers.take(nowUs); timer; timer = this.#timers.take(nowUs)) {
       this.#policies[timer.policy]!.onTimer?.(timer.name)
     }
-    this.#sample(nowUs)
   }
 
   /** A venue's answer about one of our orders. A fill already booked is ignored. */
   stepOrder(event: OrderEvent): void {
     if (!this.#started) this.start()
-    if (event.timeUs > this.clock.nowUs) this.clock.nowUs = event.timeUs
+    this.#advance(event.timeUs)
     this.#journal.orderEvent(event)
     const working = this.#working.get(event.orderId)
     const market = this.markets[event.instrument]!
@@ -208,20 +207,18 @@ export class Engine implements EngineParts {
     this.#carryOut()
     const policy = working && working.policy >= 0 ? this.#policies[working.policy] : undefined
     policy?.onOrder?.(event)
-    this.#sample(this.clock.nowUs)
   }
 
   /** Something that happened to the account: funding, liquidation, settlement, venue up or down. */
   stepAccount(event: AccountEvent): void {
     if (!this.#started) this.start()
-    if (event.timeUs > this.clock.nowUs) this.clock.nowUs = event.timeUs
+    this.#advance(event.timeUs)
     this.#journal.accountEvent(event)
     this.ledger.applyAccount(event)
     this.gate.onAccountEvent(event)
     this.#observer?.onAccountEvent?.(event)
     this.#carryOut()
     for (const policy of this.#policies) policy.onAccount?.(event)
-    this.#sample(this.clock.nowUs)
   }
 
   /** @internal Used by the policies' contexts. */
@@ -402,11 +399,15 @@ export class Engine implements EngineParts {
     }
   }
 
-  #sample(nowUs: number): void {
-    if (nowUs < this.#nextSampleUs) return
-    this.#nextSampleUs = (Math.floor(nowUs / this.#sampleUs) + 1) * this.#sampleUs
-    if (this.#sampleUs < Number.POSITIVE_INFINITY) this.#observer!.onSample?.(nowUs)
-    else this.#nextSampleUs = Number.POSITIVE_INFINITY
+  /** Moves the clock. The moment that ends is shown to the observer first: all its events are in, on every instrument. */
+  #advance(timeUs: number): void {
+    const { nowUs } = this.clock
+    if (timeUs <= nowUs) return
+    if (nowUs >= this.#nextSampleUs) {
+      this.#nextSampleUs = (Math.floor(nowUs / this.#sampleUs) + 1) * this.#sampleUs
+      this.#observer?.onSample?.(nowUs)
+    }
+    this.clock.nowUs = timeUs
   }
 }
 

@@ -98,7 +98,7 @@ export class InstrumentWatch {
   }
 
   /** End of a message about this instrument. No allocation while nothing breaches. */
-  onMessage(nowUs: number, equity: number): void {
+  onMessage(nowUs: number): void {
     const market = this.#market
     const broken = market.down || (market.hasBook && market.book.status === 'gap')
     if (broken || this.#broken) this.#observeGap(broken, nowUs)
@@ -107,7 +107,12 @@ export class InstrumentWatch {
       if (!broken) this.#observeSpread(market, nowUs)
     }
     if (market.markUs !== this.#markUs || market.indexUs !== this.#indexUs) this.#observeMark(market, nowUs)
-    if (nowUs >= this.#nextSampleUs) this.#sample(market, nowUs, equity)
+    if (nowUs >= this.#nextSampleUs) this.#sample(market, nowUs)
+  }
+
+  /** Equity was read: the trade under way is judged on the prices of the same moment. */
+  onChecked(nowUs: number, equity: number): void {
+    if (this.#parts.ledger.lots(this.#index) !== 0) this.#observeTrade(nowUs, equity)
   }
 
   /** A fill, liquidation or funding changed what is held or earned here. */
@@ -180,7 +185,7 @@ export class InstrumentWatch {
     }
   }
 
-  #sample(market: MarketState, nowUs: number, equity: number): void {
+  #sample(market: MarketState, nowUs: number): void {
     this.#nextSampleUs = nowUs + this.#checkUs
     this.#observeDepth(market, nowUs)
     this.#observeFunding(market, nowUs)
@@ -195,7 +200,6 @@ export class InstrumentWatch {
       const breached = guard.breaker.observe(tick, nowUs)
       guard.trip.read(breached, guard.breaker.measured, guard.breaker.allowed, nowUs)
     }
-    if (this.#parts.ledger.lots(this.#index) !== 0) this.#observeTrade(nowUs, equity)
   }
 
   #observeDepth(market: MarketState, nowUs: number): void {

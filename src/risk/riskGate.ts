@@ -50,6 +50,8 @@ export class RiskGate implements Gate, Unmet {
   readonly #ranges: Guard<ModelRange>[][] = []
   #nowUs = Number.NEGATIVE_INFINITY
   #nextCheckUs = Number.NEGATIVE_INFINITY
+  /** When the check asked for is due: a microsecond after the message that asked. */
+  #checkDueUs = Number.POSITIVE_INFINITY
 
   /**
    * @param parts What to watch: the engine's own.
@@ -87,8 +89,8 @@ export class RiskGate implements Gate, Unmet {
     try {
       const watch = this.#instruments[instrument]!
       this.#venues[instrument]!.onMessage(nowUs, this.#parts.markets[instrument]!.venueUpdatedUs)
-      if (nowUs >= this.#nextCheckUs) this.#check(nowUs)
-      watch.onMessage(nowUs, this.#account.equity)
+      if (nowUs >= this.#nextCheckUs) this.#askForCheck(nowUs)
+      watch.onMessage(nowUs)
       if (watch.deadlineUs < this.nextClockUs) this.nextClockUs = Math.max(watch.deadlineUs, nowUs + 1)
     } catch (error) {
       this.#failClosed(error)
@@ -129,12 +131,12 @@ export class RiskGate implements Gate, Unmet {
   onClock(nowUs: number): void {
     this.#advance(nowUs)
     try {
+      if (nowUs >= this.#checkDueUs || nowUs >= this.#nextCheckUs) this.#check(nowUs)
       if (nowUs >= this.nextClockUs) {
         for (const watch of this.#instruments) if (watch.deadlineUs <= nowUs) watch.onClock(nowUs)
         if (this.#latches.any) this.#repeat(nowUs)
         this.#plan(nowUs)
       }
-      if (nowUs >= this.#nextCheckUs) this.#check(nowUs)
     } catch (error) {
       // The plan may be what failed, and a deadline left in the past would be asked for again at once, for ever.
       this.nextClockUs = nowUs + this.config.redemandUs
@@ -260,9 +262,21 @@ export class RiskGate implements Gate, Unmet {
     if (instrument >= 0) this.#instruments[instrument]!.onBooked(nowUs, this.#account.equity)
   }
 
+  /**
+   * Equity is read when the moment is over and not within it: between two rows of one microsecond one leg of a hedge
+   * has its new price and the other still its old one, and the difference looks like a loss.
+   */
+  #askForCheck(nowUs: number): void {
+    this.#nextCheckUs = nowUs + this.config.checkUs
+    this.#checkDueUs = nowUs + 1
+    if (this.#checkDueUs < this.nextClockUs) this.nextClockUs = this.#checkDueUs
+  }
+
   #check(nowUs: number): void {
     this.#nextCheckUs = nowUs + this.config.checkUs
+    this.#checkDueUs = Number.POSITIVE_INFINITY
     this.#account.check(nowUs)
+    for (const watch of this.#instruments) watch.onChecked(nowUs, this.#account.equity)
     if (this.#latches.any) this.#repeat(nowUs)
   }
 
@@ -271,7 +285,7 @@ export class RiskGate implements Gate, Unmet {
   }
 
   #plan(nowUs: number): void {
-    let next = this.#latches.redemandAtUs
+    let next = Math.min(this.#latches.redemandAtUs, this.#checkDueUs)
     for (const watch of this.#instruments) if (watch.deadlineUs < next) next = watch.deadlineUs
     this.nextClockUs = Math.max(next, nowUs + 1)
   }

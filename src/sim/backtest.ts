@@ -131,8 +131,11 @@ export class BacktestLoop implements BacktestCounts {
     return this.#more
   }
 
-  /** Delivers the answers still under way. Nothing is run afterwards. */
+  /** Ends the last moment and delivers the answers still under way. Nothing is run afterwards. */
   finish(): BacktestCounts {
+    // What the last row asked for (the gate reads equity a microsecond after it) belongs to the run.
+    const { nextClockUs } = this.#engine
+    if (nextClockUs <= this.lastUs + 1) this.#engine.stepClock(nextClockUs)
     const untilUs = this.lastUs + SETTLE_US
     const venue = this.#venue
     while (Math.min(venue.nextDeliveryUs, venue.nextInternalUs) <= untilUs) {
