@@ -119,3 +119,19 @@ test('a book crossed for an instant is not quoted, and the last sound mid stays 
   apply(state, 2, [Kind.DEPTH, 1, 103, 5, 0])
   expect([state.quoted, state.referenceTick]).toEqual([false, 100])
 })
+
+test('a mark is the price to reckon with until quotes have left it a minute behind', () => {
+  const state = market()
+  apply(state, 0, [Kind.MARK, 0, 0, 0, 40])
+  apply(state, 60_000_000, [Kind.QUOTE, 1, 99, 2, 0], [Kind.QUOTE, -1, 101, 3, 0])
+  expect(state.markPrice).toBe(40)
+  apply(state, 60_000_001, [Kind.QUOTE, 1, 99, 2, 0], [Kind.QUOTE, -1, 101, 3, 0])
+  expect(state.markPrice).toBe(50)
+})
+
+test('a mark that is no number is not replaced by something that is', () => {
+  const state = market()
+  apply(state, 1, [Kind.QUOTE, 1, 99, 2, 0], [Kind.QUOTE, -1, 101, 3, 0])
+  apply(state, 2, [Kind.MARK, 0, 0, 0, Number.NaN])
+  expect(state.markPrice).toBeNaN()
+})

@@ -9,6 +9,9 @@ import { ASK, BID, Book, type Side } from './book.ts'
 import type { Instrument } from './instrument.ts'
 import { Flag, Kind, type TapeBatch } from './tape.ts'
 
+/** How far a mark may lag behind the latest quote and still be the venue's mark. */
+const MARK_FRESH_US = 60_000_000
+
 export class MarketState {
   readonly instrument: Instrument
   readonly book = new Book()
@@ -208,11 +211,12 @@ export class MarketState {
   }
 
   /**
-   * The price margin and equity are reckoned at, in quote per base: the venue's mark once one was heard (a NaN among
-   * marks is passed on, and trips `equity-nan`), else the reference.
+   * The price margin and equity are reckoned at, in quote per base: the venue's mark (a NaN among marks is passed on,
+   * and trips `equity-nan`), else the reference. Venues mark every few seconds; a mark a minute older than the latest
+   * quote comes from a coarser recording, and would price one leg of a hedge an hour behind the other.
    */
   get markPrice(): number {
-    if (this.markUs > Number.NEGATIVE_INFINITY) return this.mark
+    if (this.markUs > Number.NEGATIVE_INFINITY && this.quotedUs - this.markUs <= MARK_FRESH_US) return this.mark
     return this.referenceTick * this.instrument.ticks.size
   }
 }
