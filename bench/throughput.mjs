@@ -7,8 +7,8 @@
  * Prints a line a million rows: rate and resident memory, so that a slow drift is seen, then one JSON line.
  */
 
-import { parseArgs } from 'node:util'
 import { fork } from 'node:child_process'
+import { parseArgs } from 'node:util'
 import { Engine } from '../dist/engine/engine.js'
 import { NoJournal } from '../dist/journal/journal.js'
 import { Instrument, Universe } from '../dist/market/instrument.js'
@@ -34,7 +34,10 @@ const { values } = parseArgs({
 })
 
 if (values.prepare) {
-  process.on("uncaughtException", (error) => { console.error(error); process.exit(1) })
+  process.on('uncaughtException', (error) => {
+    console.error(error)
+    process.exit(1)
+  })
   // DuckDB is needed only to build the tapes; in a process of its own it does not count as the loop's memory.
   const { Catalog } = await import('../dist/store/catalog.js')
   const { openTapes } = await import('../dist/store/openTapes.js')
@@ -74,7 +77,11 @@ async function main() {
       venueShiftUs,
     }))
   const cash = Object.fromEntries(universe.instruments.map(({ settle }) => [settle, 1_000_000]))
-  const exchange = new ReplayedExchange({ universe, cash, settings: { queue: queueModelNamed(values.queue), latency: constantLatency(10_000, 10_000) } })
+  const exchange = new ReplayedExchange({
+    universe,
+    cash,
+    settings: { queue: queueModelNamed(values.queue), latency: constantLatency(10_000, 10_000) },
+  })
   const policies = values.policy === 'none' ? [] : [buildPolicy(values.policy, {}, universe)]
   let fills = 0
   let orders = 0
@@ -98,15 +105,23 @@ async function main() {
   const startMs = lastMs
   const startCpu = process.cpuUsage()
   let peakMb = 0
-  const counts = runBacktest(engine, exchange, new MergedTape(inputs(), 'venue'), new MergedTape(inputs(), 'received'), (rows) => {
-    const now = performance.now()
-    const mb = process.memoryUsage().rss / 2 ** 20
-    peakMb = Math.max(peakMb, mb)
-    console.error(`${(rows / 1e6).toFixed(1)} M rows  ${((rows - lastRows) / (now - lastMs) / 1e3).toFixed(2)} M rows/s  ${mb.toFixed(0)} MB`)
-    lastRows = rows
-    lastMs = now
-    return true
-  })
+  const counts = runBacktest(
+    engine,
+    exchange,
+    new MergedTape(inputs(), 'venue'),
+    new MergedTape(inputs(), 'received'),
+    (rows) => {
+      const now = performance.now()
+      const mb = process.memoryUsage().rss / 2 ** 20
+      peakMb = Math.max(peakMb, mb)
+      console.error(
+        `${(rows / 1e6).toFixed(1)} M rows  ${((rows - lastRows) / (now - lastMs) / 1e3).toFixed(2)} M rows/s  ${mb.toFixed(0)} MB`,
+      )
+      lastRows = rows
+      lastMs = now
+      return true
+    },
+  )
   const seconds = (performance.now() - startMs) / 1000
   const cpu = process.cpuUsage(startCpu)
   const cpuSeconds = (cpu.user + cpu.system) / 1e6

@@ -12,7 +12,8 @@ export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 
 function must(command, args, options = {}) {
   const result = spawnSync(command, args, { stdio: ['ignore', 'inherit', 'inherit'], ...options })
-  if (result.error || result.status !== 0) throw new Error(`${command} ${args[0]} failed: ${result.error?.message ?? `exit ${result.status}`}`)
+  if (result.error || result.status !== 0)
+    throw new Error(`${command} ${args[0]} failed: ${result.error?.message ?? `exit ${result.status}`}`)
 }
 
 /** Path of a Python that has these packages; installs them on first use. */

@@ -31,16 +31,23 @@ export class TouchQuoter {
   }
 
   onTimer() {
-    const { book } = this.#context.market(0)
+    const { bestBid, bestAsk } = this.#context.market(0)
     const { lots, positionMax, intervalUs } = this.#settings
     const position = this.#context.portfolio.lots(0)
     for (const side of [1, -1]) {
-      const touch = side === 1 ? book.bestBid : book.bestAsk
+      const touch = side === 1 ? bestBid : bestAsk
       const order = this.#context.order(this.#resting[side])
       if (order) {
         if (order.tick !== touch && order.state === 'open') this.#context.cancel(order.id)
       } else if (side * position < positionMax) {
-        this.#resting[side] = this.#context.submit({ instrument: 0, side, lots, type: 'limit', tick: touch, postOnly: true })
+        this.#resting[side] = this.#context.submit({
+          instrument: 0,
+          side,
+          lots,
+          type: 'limit',
+          tick: touch,
+          postOnly: true,
+        })
         this.sent++
       }
     }

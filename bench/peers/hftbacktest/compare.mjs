@@ -38,7 +38,10 @@ if (!values.catalog) throw new Error('--catalog DIR is needed: gimbal import …
 const folder = join(ROOT, '.cache', 'peers', 'exchange')
 mkdirSync(folder, { recursive: true })
 
-const opened = await openTapes(new Catalog(values.catalog), { instruments: [values.instrument], streams: ['book', 'trade'] })
+const opened = await openTapes(new Catalog(values.catalog), {
+  instruments: [values.instrument],
+  streams: ['book', 'trade'],
+})
 const instrument = opened.universe.at(0)
 const universe = new Universe([instrument])
 
@@ -126,7 +129,12 @@ function ours() {
     seed: 1,
   })
   const start = performance.now()
-  runBacktest(engine, exchange, new MergedTape([{ source: venueMemory.reader() }], 'venue'), new MergedTape([{ source: localMemory.reader() }], 'received'))
+  runBacktest(
+    engine,
+    exchange,
+    new MergedTape([{ source: venueMemory.reader() }], 'venue'),
+    new MergedTape([{ source: localMemory.reader() }], 'received'),
+  )
   return { seconds: (performance.now() - start) / 1000, quoter }
 }
 
@@ -135,7 +143,17 @@ const venueMemory = new MemoryTape()
 for (let i = 0; i < rows; i++) push(localMemory, i)
 for (const i of order) push(venueMemory, i)
 function push(tape, i) {
-  tape.push(columns.local[i], columns.venue[i], columns.kind[i], 0, columns.side[i], columns.tick[i], columns.lots[i], 0, i === 0 ? 3 : 1)
+  tape.push(
+    columns.local[i],
+    columns.venue[i],
+    columns.kind[i],
+    0,
+    columns.side[i],
+    columns.tick[i],
+    columns.lots[i],
+    0,
+    i === 0 ? 3 : 1,
+  )
 }
 
 const runs = []
