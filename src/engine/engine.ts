@@ -18,6 +18,7 @@
  * last one's.
  */
 
+import { assert } from '../core/errors.ts'
 import { Random } from '../core/random.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Universe } from '../market/instrument.ts'
@@ -26,7 +27,7 @@ import type { AccountEvent, Intent, Order, OrderEvent } from '../market/order.ts
 import { Flag, type TapeBatch } from '../market/tape.ts'
 import type { OpenOrder, Policy, PolicyContext } from '../policies/policy.ts'
 import { Ledger } from '../portfolio/portfolio.ts'
-import type { Gate, GateAct, Scope } from '../risk/gate.ts'
+import type { Gate, GateAct, GateReset, Scope } from '../risk/gate.ts'
 
 /** Port: where acts go. It answers later, and only through `stepOrder` and `stepAccount`. */
 export interface VenuePort {
@@ -46,6 +47,7 @@ export interface Observer {
   onOrderEvent?(event: OrderEvent, order: Order | undefined, referenceTick: number): void
   onAccountEvent?(event: AccountEvent): void
   onGateAct?(act: GateAct): void
+  onGateReset?(reset: GateReset): void
   /** At most once per `sampleUs` of engine time, when a moment is over: every event of `timeUs` has been dealt with. */
   onSample?(timeUs: number): void
   readonly sampleUs?: number
@@ -105,6 +107,8 @@ export class Engine implements EngineParts {
   #nextSampleUs: number
   #lastOrderId = 0
   #started = false
+  /** Whether a venue is being told something. Stays set when that throws: the run is over then. */
+  #sending = false
 
   constructor(options: EngineOptions) {
     this.universe = options.universe
@@ -140,6 +144,11 @@ export class Engine implements EngineParts {
 
   order(id: number): OpenOrder | undefined {
     return this.#working.get(id)
+  }
+
+  /** Names of the policies, in order of their numbers. */
+  get policyNames(): readonly string[] {
+    return this.#policies.map(({ name }) => name)
   }
 
   get lastOrderId(): number {
@@ -191,6 +200,7 @@ export class Engine implements EngineParts {
 
   /** A venue's answer about one of our orders. A fill already booked is ignored. */
   stepOrder(event: OrderEvent): void {
+    assert(!this.#sending, 'a venue answers later, never from inside submit, cancel or amend')
     if (!this.#started) this.start()
     this.#advance(event.timeUs)
     this.#journal.orderEvent(event)
@@ -211,6 +221,7 @@ export class Engine implements EngineParts {
 
   /** Something that happened to the account: funding, liquidation, settlement, venue up or down. */
   stepAccount(event: AccountEvent): void {
+    assert(!this.#sending, 'a venue answers later, never from inside submit, cancel or amend')
     if (!this.#started) this.start()
     this.#advance(event.timeUs)
     this.#journal.accountEvent(event)
@@ -219,6 +230,25 @@ export class Engine implements EngineParts {
     this.#observer?.onAccountEvent?.(event)
     this.#carryOut()
     for (const policy of this.#policies) policy.onAccount?.(event)
+  }
+
+  /**
+   * A person puts a tripped breaker back, at `timeUs`. The record is made by the gate, for it says what was in force,
+   * and is committed before anything can trade again.
+   *
+   * @param who The person who answers for it. @param reason Why it is safe to trade again.
+   * @throws {GimbalError} `reset-refused`; then nothing has changed and nothing is written.
+   */
+  resetBreaker(breaker: string, scope: Scope, who: string, reason: string, timeUs: number): GateReset {
+    if (!this.#started) this.start()
+    const reset = this.gate.reset(breaker, scope, who, reason, Math.max(timeUs, this.clock.nowUs))
+    // Only now, for a refusal leaves the clock alone too.
+    this.#advance(timeUs)
+    this.#journal.gateReset(reset)
+    this.#journal.commit()
+    this.#observer?.onGateReset?.(reset)
+    this.#carryOut()
+    return reset
   }
 
   /** @internal Used by the policies' contexts. */
@@ -257,7 +287,9 @@ export class Engine implements EngineParts {
     this.#journal.commit()
     this.gate.onSent('order', order.instrument, nowUs)
     this.#observer?.onOrder?.(order)
+    this.#sending = true
     this.#venue.submit(order)
+    this.#sending = false
     return { id: order.id, refusal: '' }
   }
 
@@ -271,7 +303,9 @@ export class Engine implements EngineParts {
     this.#journal.commit()
     this.gate.onSent('cancel', working.instrument, nowUs)
     this.#observer?.onCancel?.(id, policy, nowUs)
+    this.#sending = true
     this.#venue.cancel(id, working.instrument, nowUs)
+    this.#sending = false
   }
 
   /** @internal */
@@ -290,7 +324,9 @@ export class Engine implements EngineParts {
     this.#journal.commit()
     this.gate.onSent('amend', working.instrument, nowUs)
     this.#observer?.onAmend?.(id, policy, nowUs)
+    this.#sending = true
     this.#venue.amend(id, working.instrument, tick, lots, nowUs)
+    this.#sending = false
     return ''
   }
 

@@ -318,6 +318,7 @@ describe('replay', () => {
         copy.amend(record.orderId, record.tick, record.lots, record.policy, record.timeUs)
       else if (record.type === 'REFUSAL') copy.refusal(record.intent, record.policy, record.limit, record.timeUs)
       else if (record.type === 'GATE_ACT') copy.gateAct(record.act)
+      else if (record.type === 'GATE_RESET') copy.gateReset(record.reset)
       else if (record.type === 'ORDER_EVENT') {
         // The third fill was of all that was left.
         const third = record.event.kind === 'filled' && ++altered === 3

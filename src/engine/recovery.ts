@@ -24,7 +24,7 @@ import { JournalReader, type TornTail } from '../journal/journalReader.ts'
 import type { AccountEvent, Intent, Order, OrderEvent } from '../market/order.ts'
 import type { TapeBatch } from '../market/tape.ts'
 import type { OpenOrder } from '../policies/policy.ts'
-import type { GateAct } from '../risk/gate.ts'
+import type { GateAct, GateReset } from '../risk/gate.ts'
 import type { Engine, VenuePort } from './engine.ts'
 import { AccountHistory } from './recoveryMark.ts'
 import { type BuildEngine, JournalFold, MuteVenue } from './replayJournal.ts'
@@ -82,6 +82,9 @@ class SwitchJournal implements Journal {
   }
   accountEvent(event: AccountEvent): void {
     this.#target.accountEvent(event)
+  }
+  gateReset(reset: GateReset): void {
+    this.#target.gateReset(reset)
   }
   order(order: Order): void {
     this.#target.order(order)

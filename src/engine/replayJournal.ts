@@ -19,13 +19,14 @@ import {
   writeAmend,
   writeCancel,
   writeGateAct,
+  writeGateReset,
   writeOrder,
   writeRefusal,
 } from '../journal/recordCodec.ts'
 import { RowDigest } from '../journal/rowCodec.ts'
 import type { Intent, Order } from '../market/order.ts'
 import type { MergedTape, TapeBatch } from '../market/tape.ts'
-import type { GateAct } from '../risk/gate.ts'
+import type { GateAct, GateReset } from '../risk/gate.ts'
 import type { Engine, VenuePort } from './engine.ts'
 import { AccountHistory } from './recoveryMark.ts'
 
@@ -164,6 +165,12 @@ export class JournalFold implements Journal {
     this.#compare(RecordType.GATE_ACT, { type: 'GATE_ACT', act }, (journal) => journal.gateAct(act))
   }
 
+  /** An input, but one whose record says what the gate found: compared like an act. */
+  gateReset(reset: GateReset): void {
+    writeGateReset(this.#scratch, reset)
+    this.#compare(RecordType.GATE_RESET, { type: 'GATE_RESET', reset }, (journal) => journal.gateReset(reset))
+  }
+
   #compare(type: number, got: JournalRecord, again: (journal: Journal) => void): void {
     const scratch = this.#scratch
     const length = scratch.at
@@ -232,6 +239,10 @@ export class JournalFold implements Journal {
     }
     const record = reader.read()
     if (isAct(reader.type)) throw this.#diverged(recordText(record), 'no act')
+    if (record.type === 'GATE_RESET') {
+      this.#feedReset(engine, record.reset)
+      return
+    }
     this.#advance()
     switch (record.type) {
       case 'CLOCK':
@@ -245,6 +256,18 @@ export class JournalFold implements Journal {
         this.#history.onAccount(record.event)
         engine.stepAccount(record.event)
         break
+    }
+  }
+
+  /** The engine writes the record itself, and by that moves to the next one. */
+  #feedReset(engine: Engine, recorded: GateReset): void {
+    const { breaker, scope, who, reason, timeUs } = recorded
+    try {
+      engine.resetBreaker(breaker, scope, who, reason, timeUs)
+    } catch (error) {
+      if (!(error instanceof GimbalError) || error.code !== 'reset-refused') throw error
+      // The first line says why; the rest are facts that stand in the record.
+      throw this.#diverged(recordText({ type: 'GATE_RESET', reset: recorded }), error.message.split('\n', 1)[0]!)
     }
   }
 
@@ -293,7 +316,7 @@ export function replayJournal(reader: JournalReader, build: BuildEngine, tape?: 
   return { ...result, engine, state: engineStateDigest(engine), hash: reader.hash }
 }
 
-/** What two engines must share to be called equal: time, positions, cash, open orders, timers. */
+/** What two engines must share to be called equal: time, positions, cash, open orders, timers, tripped breakers. */
 export function engineState(engine: Engine): Readonly<Record<string, unknown>> {
   const { ledger } = engine
   return {
@@ -316,6 +339,13 @@ export function engineState(engine: Engine): Readonly<Record<string, unknown>> {
       sentUs: order.sentUs,
     })),
     timers: engine.timers().map(({ atUs, name, policy }) => ({ atUs, name, policy })),
+    latched: engine.gate.latched.map(({ breaker, scope, act, sinceUs, actUs }) => ({
+      breaker,
+      scope,
+      act,
+      sinceUs,
+      actUs,
+    })),
   }
 }
 

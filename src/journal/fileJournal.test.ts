@@ -15,7 +15,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { Random } from '../core/random.ts'
 import type { AccountEvent, Intent, Order, OrderEvent } from '../market/order.ts'
 import { Flag, Kind, TapeBatch } from '../market/tape.ts'
-import type { GateAct } from '../risk/gate.ts'
+import type { GateAct, GateReset, Scope } from '../risk/gate.ts'
 import { crc32 } from './crc32.ts'
 import { type Durability, FileJournal } from './fileJournal.ts'
 import { frameCheck } from './frame.ts'
@@ -95,6 +95,9 @@ function write(journal: FileJournal, entry: Entry): void {
       break
     case 'GATE_ACT':
       journal.gateAct(entry.act)
+      break
+    case 'GATE_RESET':
+      journal.gateReset(entry.reset)
       break
     case 'NOTE':
       journal.note(entry.text, entry.timeUs)
@@ -229,16 +232,22 @@ const accountEvent: fc.Arbitrary<AccountEvent> = fc.record(
   },
   { noNullPrototype: true },
 )
+const actKind = fc.constantFrom(...(['pause', 'cancel', 'reduce-only', 'flatten', 'halt'] as const))
+const scope: fc.Arbitrary<Scope> = fc.oneof(
+  fc.constant({ of: 'account' as const }),
+  text.map((venue) => ({ of: 'venue' as const, venue })),
+  fc.integer({ min: 0, max: 9 }).map((policy) => ({ of: 'policy' as const, policy })),
+  instrument.map((instrument) => ({ of: 'position' as const, instrument })),
+)
+const gateReset: fc.Arbitrary<GateReset> = fc.record(
+  { act: actKind, breaker: text, scope, latchedUs: timeUs, who: text, reason: text, timeUs },
+  { noNullPrototype: true },
+)
 const gateAct: fc.Arbitrary<GateAct> = fc.record(
   {
-    act: fc.constantFrom(...(['pause', 'cancel', 'reduce-only', 'flatten', 'halt'] as const)),
+    act: actKind,
     breaker: text,
-    scope: fc.oneof(
-      fc.constant({ of: 'account' as const }),
-      text.map((venue) => ({ of: 'venue' as const, venue })),
-      fc.integer({ min: 0, max: 9 }).map((policy) => ({ of: 'policy' as const, policy })),
-      instrument.map((instrument) => ({ of: 'position' as const, instrument })),
-    ),
+    scope,
     timeUs,
     measured: double,
     allowed: double,
@@ -280,6 +289,7 @@ const entry: fc.Arbitrary<Entry> = fc.oneof(
     timeUs,
   })),
   gateAct.map((act) => ({ type: 'GATE_ACT' as const, act })),
+  gateReset.map((reset) => ({ type: 'GATE_RESET' as const, reset })),
   fc.tuple(text, timeUs).map(([text, timeUs]) => ({ type: 'NOTE' as const, text, timeUs })),
 )
 

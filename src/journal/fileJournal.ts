@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { assert, GimbalError } from '../core/errors.ts'
 import type { AccountEvent, Intent, Order, OrderEvent } from '../market/order.ts'
 import type { TapeBatch } from '../market/tape.ts'
-import type { GateAct } from '../risk/gate.ts'
+import type { GateAct, GateReset } from '../risk/gate.ts'
 import { crc32 } from './crc32.ts'
 import {
   Chain,
@@ -37,6 +37,7 @@ import {
   writeAmend,
   writeCancel,
   writeGateAct,
+  writeGateReset,
   writeNote,
   writeOrder,
   writeOrderEvent,
@@ -201,6 +202,11 @@ export class FileJournal implements Journal {
   accountEvent(event: AccountEvent): void {
     writeAccountEvent(this.#openRecord(), event)
     this.#closeRecord(RecordType.ACCOUNT_EVENT)
+  }
+
+  gateReset(reset: GateReset): void {
+    writeGateReset(this.#openRecord(), reset)
+    this.#closeRecord(RecordType.GATE_RESET)
   }
 
   order(order: Order): void {

@@ -2,13 +2,13 @@
  * @file What the engine writes down, in order: every input it took and every act it decided, before the act leaves.
  *
  * State is a fold over the inputs; the acts are there to be compared with when the fold is run again. Inputs are
- * market rows, order events, account events and the passing of time; acts are orders, amendments, cancellations,
- * refusals and the gate's demands.
+ * market rows, order events, account events, the passing of time and a person's reset of a breaker; acts are orders,
+ * amendments, cancellations, refusals and the gate's demands.
  */
 
 import type { AccountEvent, Intent, Order, OrderEvent } from '../market/order.ts'
 import type { TapeBatch } from '../market/tape.ts'
-import type { GateAct } from '../risk/gate.ts'
+import type { GateAct, GateReset } from '../risk/gate.ts'
 
 /** Where the engine writes. Implementations: the file journal, the replay comparer, {@link NoJournal}. */
 export interface Journal {
@@ -18,6 +18,8 @@ export interface Journal {
   clock(timeUs: number): void
   orderEvent(event: OrderEvent): void
   accountEvent(event: AccountEvent): void
+  /** Input: a person put a breaker back. The record says what the gate found in force, so replays compare it too. */
+  gateReset(reset: GateReset): void
   /** Act: this order is about to leave. */
   order(order: Order): void
   cancel(orderId: number, policy: number, timeUs: number): void
@@ -35,6 +37,7 @@ export class NoJournal implements Journal {
   clock(): void {}
   orderEvent(): void {}
   accountEvent(): void {}
+  gateReset(): void {}
   order(): void {}
   cancel(): void {}
   amend(): void {}

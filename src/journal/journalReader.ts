@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { type Facts, GimbalError } from '../core/errors.ts'
 import type { AccountEvent, Order, OrderEvent } from '../market/order.ts'
 import type { TapeBatch } from '../market/tape.ts'
-import type { GateAct } from '../risk/gate.ts'
+import type { GateAct, GateReset } from '../risk/gate.ts'
 import { crc32 } from './crc32.ts'
 import {
   Chain,
@@ -37,6 +37,7 @@ import {
   readAmend,
   readCancel,
   readGateAct,
+  readGateReset,
   readNote,
   readOrder,
   readOrderEvent,
@@ -71,6 +72,7 @@ export type JournalRecord =
   | ({ readonly type: 'AMEND' } & AmendRecord)
   | ({ readonly type: 'REFUSAL' } & RefusalRecord)
   | { readonly type: 'GATE_ACT'; readonly act: GateAct }
+  | { readonly type: 'GATE_RESET'; readonly reset: GateReset }
   | ({ readonly type: 'NOTE' } & NoteRecord)
   | ({ readonly type: 'LINK' } & LinkRecord)
   | { readonly type: 'SEGMENT' | 'HEADER' }
@@ -250,6 +252,8 @@ export class JournalReader {
           return { type: 'REFUSAL', ...readRefusal(cursor) }
         case RecordType.GATE_ACT:
           return { type: 'GATE_ACT', act: readGateAct(cursor) }
+        case RecordType.GATE_RESET:
+          return { type: 'GATE_RESET', reset: readGateReset(cursor) }
         case RecordType.NOTE:
           return { type: 'NOTE', ...readNote(cursor) }
         case RecordType.LINK:

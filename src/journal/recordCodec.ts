@@ -16,7 +16,7 @@ import type {
   RejectReason,
   TimeInForce,
 } from '../market/order.ts'
-import type { BreachRead, GateAct, GateActKind, Scope } from '../risk/gate.ts'
+import type { BreachRead, GateAct, GateActKind, GateReset, Scope } from '../risk/gate.ts'
 import type { RecordBuffer, RecordCursor } from './recordBuffer.ts'
 
 /** Record types. Stored in files: add, never renumber. */
@@ -40,6 +40,8 @@ export const RecordType = {
   GATE_ACT: 12,
   /** A remark for people, without effect on state: restarts, what reconciliation found. */
   NOTE: 13,
+  /** Input: a breaker put back by a person. */
+  GATE_RESET: 14,
 } as const
 
 /** Name of each record type, for people. */
@@ -272,6 +274,29 @@ export function readRefusal(cursor: RecordCursor): RefusalRecord {
   return { intent: readIntent(cursor), policy, limit, timeUs }
 }
 
+function writeScope(out: RecordBuffer, scope: Scope): void {
+  out.reserve(3)
+  out.u8(SCOPES[scope.of])
+  out.u16(scope.of === 'policy' ? scope.policy + 1 : scope.of === 'position' ? scope.instrument : 0)
+  out.text(scope.of === 'venue' ? scope.venue : '')
+}
+
+function readScope(cursor: RecordCursor): Scope {
+  const of = word(SCOPE_WORDS, cursor.u8(), 'scope')
+  const number = cursor.u16()
+  const venue = cursor.text()
+  switch (of) {
+    case 'account':
+      return { of }
+    case 'venue':
+      return { of, venue }
+    case 'policy':
+      return { of, policy: number - 1 }
+    case 'position':
+      return { of, instrument: number }
+  }
+}
+
 export function writeGateAct(out: RecordBuffer, act: GateAct): void {
   out.reserve(48)
   out.u8(GATE_ACTS[act.act])
@@ -279,9 +304,7 @@ export function writeGateAct(out: RecordBuffer, act: GateAct): void {
   out.f64(act.measured)
   out.f64(act.allowed)
   out.f64(act.confirmations)
-  out.u8(SCOPES[act.scope.of])
-  out.u16(act.scope.of === 'policy' ? act.scope.policy + 1 : act.scope.of === 'position' ? act.scope.instrument : 0)
-  out.text(act.scope.of === 'venue' ? act.scope.venue : '')
+  writeScope(out, act.scope)
   out.text(act.breaker)
   out.text(act.unit)
   // One more than there are, so that absence differs from an empty list.
@@ -299,17 +322,7 @@ export function readGateAct(cursor: RecordCursor): GateAct {
   const measured = cursor.f64()
   const allowed = cursor.f64()
   const confirmations = cursor.f64()
-  const of = word(SCOPE_WORDS, cursor.u8(), 'scope')
-  const number = cursor.u16()
-  const venue = cursor.text()
-  const scope: Scope =
-    of === 'venue'
-      ? { of, venue }
-      : of === 'policy'
-        ? { of, policy: number - 1 }
-        : of === 'position'
-          ? { of, instrument: number }
-          : { of }
+  const scope = readScope(cursor)
   const breaker = cursor.text()
   const unit = cursor.text()
   const count = cursor.varint()
@@ -326,6 +339,25 @@ export function readGateAct(cursor: RecordCursor): GateAct {
     confirmations,
     ...(count > 0 && { reads }),
   }
+}
+
+export function writeGateReset(out: RecordBuffer, reset: GateReset): void {
+  out.reserve(17)
+  out.u8(GATE_ACTS[reset.act])
+  out.f64(reset.timeUs)
+  out.f64(reset.latchedUs)
+  writeScope(out, reset.scope)
+  out.text(reset.breaker)
+  out.text(reset.who)
+  out.text(reset.reason)
+}
+
+export function readGateReset(cursor: RecordCursor): GateReset {
+  const act = word(GATE_ACT_WORDS, cursor.u8(), 'gate act')
+  const timeUs = cursor.f64()
+  const latchedUs = cursor.f64()
+  const scope = readScope(cursor)
+  return { breaker: cursor.text(), scope, act, latchedUs, who: cursor.text(), reason: cursor.text(), timeUs }
 }
 
 export function writeOrderEvent(out: RecordBuffer, event: OrderEvent): void {

@@ -21,6 +21,31 @@ import { scriptedRun } from './scriptedRun.ts'
 const script = { seed: 7, messages: 15_000, paceUs: 3 * SECOND_US, halfSpread: 8 }
 const { run, engine } = scriptedRun(script)
 
+test('a reset stands among the risk events, signed and with its reason', () => {
+  const { engine } = scriptedRun({ ...script, messages: 50 })
+  const collector = new RunCollector()
+  collector.attach(engine)
+  const timeUs = engine.clock.nowUs + SECOND_US
+  collector.onGateReset({
+    breaker: 'daily-loss',
+    scope: { of: 'account' },
+    act: 'flatten',
+    latchedUs: timeUs - 5,
+    who: 'Ada',
+    reason: 'the loss is understood',
+    timeUs,
+  })
+  expect(collector.finish(timeUs).riskEvents.entries).toMatchObject([
+    {
+      timeUs,
+      breaker: 'daily-loss',
+      act: 'reset',
+      measured: null,
+      reset: { who: 'Ada', reason: 'the loss is understood', lifted: 'flatten' },
+    },
+  ])
+})
+
 describe('money', () => {
   test('the script is lively enough to test on', () => {
     expect(run.fills.maker).toBeGreaterThan(300)

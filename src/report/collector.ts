@@ -15,7 +15,7 @@ import { assert } from '../core/errors.ts'
 import type { EngineParts, Observer } from '../engine/engine.ts'
 import { atomDecimals, atomsPerUnit, type Instrument } from '../market/instrument.ts'
 import type { AccountEvent, Intent, Order, OrderEvent } from '../market/order.ts'
-import type { GateAct, Scope } from '../risk/gate.ts'
+import type { GateAct, GateReset, Scope } from '../risk/gate.ts'
 import { maintenanceMarginAtoms } from '../sim/marginRules.ts'
 import { type Drawdown, DrawdownTracker, RETURN_CLOCKS_US, ReturnClock, type ReturnMoments } from './performance.ts'
 import { FirstAndLast, Worst } from './shortList.ts'
@@ -142,7 +142,7 @@ export interface CurrencyReport {
   readonly unexplainedAtoms: number | null
 }
 
-/** A demand of the gate. */
+/** A demand of the gate, or (`act` is `reset`) a person putting a breaker back: then nothing was measured. */
 export interface RiskEvent {
   readonly timeUs: number
   readonly breaker: string
@@ -153,6 +153,8 @@ export interface RiskEvent {
   readonly allowed: number
   readonly unit: string
   readonly confirmations: number
+  /** Of a reset: who answers for it, why, and what was in force until then. */
+  readonly reset?: { readonly who: string; readonly reason: string; readonly lifted: string }
 }
 
 export interface ListedAccountEvent {
@@ -478,6 +480,12 @@ export class RunCollector implements Observer {
       unit: act.unit,
       confirmations: act.confirmations,
     })
+  }
+
+  onGateReset({ timeUs, breaker, scope, act, who, reason }: GateReset): void {
+    this.#passTime(timeUs)
+    const unmeasured = { measured: null, allowed: 0, unit: '', confirmations: 0 }
+    this.#riskEvents.add({ timeUs, breaker, act: 'reset', scope, ...unmeasured, reset: { who, reason, lifted: act } })
   }
 
   onSample(timeUs: number): void {

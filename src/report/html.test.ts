@@ -152,6 +152,25 @@ test('what is not a report of this version is refused', () => {
   }
 })
 
+test('a reset is told with who, why and what had been in force, as text', () => {
+  const event = {
+    timeUs: report.run.lastUs,
+    breaker: 'daily-loss',
+    act: 'reset',
+    scope: { of: 'account' as const },
+    measured: null,
+    allowed: 0,
+    unit: '',
+    confirmations: 0,
+    reset: { who: 'Ada & Bob', reason: '<b>understood</b>', lifted: 'flatten' },
+  }
+  const html = renderReport([{ ...report, run: { ...report.run, riskEvents: { count: 1, entries: [event] } } }])
+  expect(html).toContain(
+    '<b>daily-loss</b>, in force as flatten, was <b>reset</b> for the account by Ada &amp; Bob: &lt;b&gt;understood&lt;/b&gt;</li>',
+  )
+  expect(html).not.toContain('not a number, allowed')
+})
+
 test('hostile names stay text', () => {
   const evil = '</script><img src=x onerror=alert(1)>"\'&'
   const facts = { ...report.facts, title: evil, assumptions: [{ about: evil, text: evil }], limits: { [evil]: evil } }

@@ -630,6 +630,10 @@ function cutNote(kept: number, total: number, what: string): string {
 function riskSection(report: RunReport): string {
   const { count: total, entries } = report.run.riskEvents
   const items = entries.map((event) => {
+    if (event.reset) {
+      const { who, reason, lifted } = event.reset
+      return `<li><time>${utc(event.timeUs, true)}</time><br><b>${escaped(event.breaker)}</b>, in force as ${escaped(lifted)}, was <b>reset</b> for ${escaped(scopeText(report, event.scope))} by ${escaped(who)}: ${escaped(reason)}</li>`
+    }
     const measured = event.measured === null ? 'not a number' : plain(event.measured, 4)
     const reads =
       event.confirmations > 1

@@ -5,6 +5,7 @@
  * carries out the acts it demands. A policy cannot see, import or loosen it: `policies` lies on a lower floor.
  */
 
+import { GimbalError } from '../core/errors.ts'
 import type { AccountEvent, Intent, Order, OrderEvent } from '../market/order.ts'
 
 /**
@@ -56,6 +57,19 @@ export interface GateReset {
   readonly timeUs: number
 }
 
+/** A tripped breaker, as shown to people. */
+export interface LatchView {
+  readonly breaker: string
+  readonly scope: Scope
+  readonly act: GateActKind
+  /** When it first tripped, and when it last grew more severe. */
+  readonly sinceUs: number
+  readonly actUs: number
+  readonly measured: number
+  readonly allowed: number
+  readonly unit: string
+}
+
 /** What the engine needs of a gate. */
 export interface Gate {
   /** End of a market message about an instrument. Called for every message: must not allocate. */
@@ -75,6 +89,16 @@ export interface Gate {
   takeActs(): readonly GateAct[] | undefined
   /** Earliest time at which `onClock` would have something to judge; infinite for never. */
   readonly nextClockUs: number
+  /** Everything tripped and not reset, oldest first. */
+  readonly latched: readonly LatchView[]
+  /**
+   * Takes a latch away. The engine calls it (`Engine.resetBreaker`), which also writes the record down: a gate whose
+   * state changed without the journal knowing cannot be replayed.
+   *
+   * @param who The person who answers for it. @param reason Why it is safe to trade again.
+   * @throws {GimbalError} `reset-refused`; then nothing has changed.
+   */
+  reset(breaker: string, scope: Scope, who: string, reason: string, nowUs: number): GateReset
 }
 
 /** A gate that lets everything through: for tests of other things and nothing else. */
@@ -93,5 +117,11 @@ export class OpenGate implements Gate {
   onSent(): void {}
   takeActs(): undefined {
     return undefined
+  }
+  get latched(): readonly LatchView[] {
+    return []
+  }
+  reset(breaker: string, ..._rest: unknown[]): GateReset {
+    throw new GimbalError('reset-refused', 'Breaker not reset: this gate has none', { breaker })
   }
 }

@@ -8,12 +8,15 @@
 
 import { GimbalError } from '../core/errors.ts'
 import type { Universe } from '../market/instrument.ts'
-import type { BreachRead, GateAct, GateActKind, GateReset, Scope } from './gate.ts'
+import type { BreachRead, GateAct, GateActKind, GateReset, LatchView, Scope } from './gate.ts'
 
 const SEVERITY: Readonly<Record<GateActKind, number>> = { pause: 0, cancel: 1, 'reduce-only': 2, flatten: 3, halt: 4 }
 
 /** Longest wait between two repetitions of a demand. */
 const REDEMAND_MAX_US = 60_000_000
+
+/** Longest name of a person and longest reason, in characters: both must fit a journal record. */
+const SIGNED_MAX = 2_000
 
 /** Stable text of a scope: `account`, `venue/deribit`, `policy/0`, `position/3`. */
 export function scopeKey(scope: Scope): string {
@@ -41,19 +44,6 @@ export function covers(scope: Scope, instrument: number, policy: number, univers
     case 'position':
       return instrument === scope.instrument
   }
-}
-
-/** A tripped breaker, as shown to people. */
-export interface LatchView {
-  readonly breaker: string
-  readonly scope: Scope
-  readonly act: GateActKind
-  /** When it first tripped, and when it last grew more severe. */
-  readonly sinceUs: number
-  readonly actUs: number
-  readonly measured: number
-  readonly allowed: number
-  readonly unit: string
 }
 
 /** What a trip tells the latches. */
@@ -219,8 +209,8 @@ export class Latches {
   /**
    * Takes a latch away.
    *
-   * @throws {GimbalError} `reset-refused` when nothing is latched there, the reason is empty, nobody signs, or the
-   *   cool-down has not passed.
+   * @throws {GimbalError} `reset-refused` when nothing is latched there, the reason is empty, nobody signs, either is
+   *   longer than a record holds, or the cool-down has not passed.
    */
   reset(breaker: string, scope: Scope, who: string, reason: string, nowUs: number): GateReset {
     const key = scopeKey(scope)
@@ -231,6 +221,11 @@ export class Latches {
     const latch = this.#latches[at] ?? refuse('it is not latched over this scope')
     if (who.trim() === '') refuse('nobody signs for it')
     if (reason.trim() === '') refuse('no reason was given')
+    if (who.length > SIGNED_MAX || reason.length > SIGNED_MAX)
+      throw new GimbalError('reset-refused', `Breaker not reset: say it in ${SIGNED_MAX} characters`, {
+        breaker,
+        scope: key,
+      })
     if (!(nowUs >= latch.actUs + latch.cooldownUs))
       refuse(`cool-down lasts ${(latch.actUs + latch.cooldownUs - nowUs) / 1e6} s more`)
     this.#latches.splice(at, 1)

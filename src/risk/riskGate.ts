@@ -17,10 +17,10 @@ import type { OpenOrder } from '../policies/policy.ts'
 import { AccountWatch } from './accountWatch.ts'
 import { ModelRange } from './breakers/modelRange.ts'
 import { checkRiskConfig } from './checkRiskConfig.ts'
-import type { Gate, GateAct, GateReset, Scope } from './gate.ts'
+import type { Gate, GateAct, GateReset, LatchView, Scope } from './gate.ts'
 import { type Guard, Guards } from './guard.ts'
 import { InstrumentWatch } from './instrumentWatch.ts'
-import { covers, Latches, type LatchView, scopeKey, type Unmet } from './latches.ts'
+import { covers, Latches, scopeKey, type Unmet } from './latches.ts'
 import { Limits, type Watched } from './limits.ts'
 import { PolicyProfit } from './policyProfit.ts'
 import type { ModelRangeRule, RiskConfig } from './riskConfig.ts'
@@ -207,7 +207,7 @@ export class RiskGate implements Gate, Unmet {
 
   /**
    * Takes a latch away and gives the breaker a new reference (peak, start, usual spread), or it would trip again on the
-   * same loss. Write the record to the journal.
+   * same loss. In a run it is asked for by `Engine.resetBreaker`, which writes the record to the journal.
    *
    * @param who The person who answers for it. @param reason Why it is safe to trade again.
    * @throws {GimbalError} `reset-refused` when nothing is latched there, the reason is empty, nobody signs, or the
@@ -215,13 +215,19 @@ export class RiskGate implements Gate, Unmet {
    */
   reset(breaker: string, scope: Scope, who: string, reason: string, nowUs: number): GateReset {
     const record = this.#latches.reset(breaker, scope, who, reason, nowUs)
-    for (const guard of this.#guards.of(breaker, scopeKey(scope), scopeKey)) {
-      guard.breaker.rebase(nowUs)
-      guard.trip.rearm()
-    }
     this.#advance(nowUs)
-    for (const watch of this.#instruments) watch.onClock(this.#nowUs)
-    this.#plan(this.#nowUs)
+    try {
+      for (const guard of this.#guards.of(breaker, scopeKey(scope), scopeKey)) {
+        guard.breaker.rebase(nowUs)
+        guard.trip.rearm()
+      }
+      for (const watch of this.#instruments) watch.onClock(this.#nowUs)
+      this.#plan(this.#nowUs)
+    } catch (error) {
+      // The latch is gone, and its record must reach the journal: what failed halts the account instead.
+      this.nextClockUs = this.#nowUs + this.config.redemandUs
+      this.#failClosed(error)
+    }
     return record
   }
 
