@@ -189,6 +189,16 @@ export function buildProgram(): Command {
     .option('--catalog <dir>', 'catalog the venue plays; its generated market when absent')
     .option('--account <name>', 'account at the venue; a second session of one ends the first', 'paper')
     .option('--journal <dir>', 'journal directory; continued when it exists', 'out/paper/journal')
+    .addOption(
+      new Option(
+        '--reset <name[:scope]>',
+        'put a tripped breaker back before trading; scope: account, venue=…, policy=…, position=INSTRUMENT; repeatable',
+      )
+        .argParser(collect)
+        .default([], 'none'),
+    )
+    .option('--who <person>', 'who answers for the reset')
+    .option('--reason <text>', 'why it is safe to trade again')
     .option('--seed <n>', 'seed of everything random', '1')
     .option('--seconds <n>', 'stop by itself after this long')
     .action(act(async () => (await import('./commands/paper.ts')).paper))

@@ -6,6 +6,7 @@
  * is folded, the venue asked, and the run goes on (engine/recovery.ts); a lost connection is the same without the fold.
  */
 
+import { isoTime } from '../core/clock.ts'
 import { GimbalError } from '../core/errors.ts'
 import type { Engine, VenuePort } from '../engine/engine.ts'
 import {
@@ -24,7 +25,9 @@ import { JournalReader } from '../journal/journalReader.ts'
 import { atomsPerUnit, type Universe } from '../market/instrument.ts'
 import type { AccountEvent, Order, OrderEvent } from '../market/order.ts'
 import { Flag, Kind, TapeBatch } from '../market/tape.ts'
+import type { LatchView, Scope } from '../risk/gate.ts'
 import type { Venue, VenueHandlers } from '../venues/venue.ts'
+import { latchText, type ResetWish, spellScope } from './breakerNames.ts'
 
 export interface PaperOptions {
   /** The journal's directory; a journal found there is continued. */
@@ -40,6 +43,8 @@ export interface PaperOptions {
   readonly durability: Durability
   /** Whether leaving cancels what rests. */
   readonly cancelOnExit: boolean
+  /** Breakers a person puts back as the run goes on, before the venue is heard. If one is refused the run ends there. */
+  readonly resets?: readonly ResetWish[]
   /** Takes a line a second for the terminal, and a line for everything out of the ordinary. */
   readonly print: (line: string) => void
   /** Ends the run as SIGINT and SIGTERM do. */
@@ -60,6 +65,8 @@ export interface PaperResult {
   readonly rows: number
   readonly orders: number
   readonly fills: number
+  /** Breakers tripped and not reset at the end. */
+  readonly latched: readonly LatchView[]
 }
 
 /** The operating system's clock in µs; does not run backwards within a process. */
@@ -80,8 +87,8 @@ const TIMER_MS_MAX = 2 ** 31 - 1
  * Runs until SIGINT, SIGTERM or `signal`.
  *
  * @throws {GimbalError} `venue-refused` when the venue cannot be reached at the start (later losses are retried);
- * `reconcile-failed`, `replay-diverged`, `journal-invalid`, `journal-busy`, `config-invalid` from the start. Whatever is
- * thrown, resting orders are asked to be cancelled first and the journal is closed.
+ * `reset-refused`, `reconcile-failed`, `replay-diverged`, `journal-invalid`, `journal-busy`, `config-invalid` from the
+ * start. Whatever is thrown, resting orders are asked to be cancelled first and the journal is closed.
  */
 export async function runPaper(options: PaperOptions): Promise<PaperResult> {
   const run = new PaperRun(options)
@@ -122,6 +129,8 @@ class PaperRun implements VenueHandlers {
   #orders = 0
   #fills = 0
   #rowsShown = 0
+  /** Latches a person has been told of. */
+  readonly #latchesTold = new Set<LatchView>()
 
   constructor(options: PaperOptions) {
     this.#options = options
@@ -150,6 +159,7 @@ class PaperRun implements VenueHandlers {
   async toTheEnd(): Promise<PaperResult> {
     const status = setInterval(() => this.#status(), STATUS_MS)
     try {
+      this.#putBack()
       await this.#join()
       let waitMs = RETRY_MS
       while (!this.#stopping) {
@@ -183,6 +193,7 @@ class PaperRun implements VenueHandlers {
       rows: this.#rows,
       orders: this.#orders,
       fills: this.#fills,
+      latched: [...engine.gate.latched],
     }
   }
 
@@ -287,6 +298,39 @@ class PaperRun implements VenueHandlers {
     this.#outage(engine, true)
   }
 
+  // ── breakers ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Carries out the resets asked for, and says what stays latched. */
+  #putBack(): void {
+    const { resets = [], directory, print } = this.#options
+    const engine = this.#started?.engine
+    if (!engine) {
+      if (resets.length === 0) return
+      throw new GimbalError('reset-refused', 'Breaker not reset: a run that has yet to begin has tripped none', {
+        directory,
+      })
+    }
+    for (const { breaker, scope, who, reason } of resets) {
+      const over = scope ?? onlyScope(breaker, engine)
+      const { act, latchedUs } = engine.resetBreaker(breaker, over, who, reason, this.#clock())
+      print(
+        `breaker reset by ${who}: ${breaker} over ${spellScope(over, engine)}, ${act} in force since ${isoTime(latchedUs)}: ${reason}`,
+      )
+    }
+    const left = engine.gate.latched.length
+    if (left > 0) print(`${left === 1 ? 'a breaker is' : `${left} breakers are`} still latched from before:`)
+    this.#tellLatches(engine)
+  }
+
+  /** Says of each latch once what it is and what it does. */
+  #tellLatches(engine: Engine): void {
+    for (const latch of engine.gate.latched) {
+      if (this.#latchesTold.has(latch)) continue
+      this.#latchesTold.add(latch)
+      this.#options.print(`breaker latched since ${isoTime(latch.sinceUs)}: ${latchText(latch, engine)}`)
+    }
+  }
+
   /** Tells the engine that every market went down, or came back: as rows, so that it is journaled like any other news. */
   #outage(engine: Engine, down: boolean): void {
     const nowUs = this.#clock()
@@ -375,7 +419,9 @@ class PaperRun implements VenueHandlers {
   #status(): void {
     const { engine, journal } = this.#started ?? {}
     if (!engine || !journal) return
+    this.#tellLatches(engine)
     const { ledger, universe } = engine
+    const latched = engine.gate.latched.length
     const rate = this.#rows - this.#rowsShown
     this.#rowsShown = this.#rows
     const held = universe.instruments
@@ -392,8 +438,20 @@ class PaperRun implements VenueHandlers {
         `${this.#fills} fills`,
         `equity ${equity}`,
         held.length > 0 ? held.join(' ') : 'flat',
+        ...(latched > 0 ? [`${latched} breaker${latched === 1 ? '' : 's'} latched`] : []),
         `journal ${journal.records} records`,
       ].join(' · '),
     )
   }
+}
+
+/** Where a breaker is latched, for whoever did not say. */
+function onlyScope(breaker: string, engine: Engine): Scope {
+  const scopes = engine.gate.latched.filter((latch) => latch.breaker === breaker).map(({ scope }) => scope)
+  if (scopes.length === 1) return scopes[0]!
+  const why = scopes.length === 0 ? 'it is not latched' : 'it is latched over several scopes: say which'
+  throw new GimbalError('reset-refused', `Breaker not reset: ${why}`, {
+    breaker,
+    latched: engine.gate.latched.map((latch) => `${latch.breaker}:${spellScope(latch.scope, engine)}`).join(' '),
+  })
 }

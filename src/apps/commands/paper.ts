@@ -1,9 +1,11 @@
 /** @file `gimbal paper`: a policy, live, against the simulated venue; the journal is continued where there is one. */
 
 import { isoTime } from '../../core/clock.ts'
+import { GimbalError } from '../../core/errors.ts'
 import { JournalReader } from '../../journal/journalReader.ts'
 import { Instrument, Universe } from '../../market/instrument.ts'
 import { SimulatedVenueClient } from '../../venues/simulated/client.ts'
+import { parseBreaker, type ResetWish, type ScopeNames, spellScope } from '../breakerNames.ts'
 import { runPaper, wallClockUs } from '../paper.ts'
 import { runData } from '../runData.ts'
 import { buildEngine, completePlan, DEFAULT_EXCHANGE, planFromJson, planToJson, riskFrom } from '../runPlan.ts'
@@ -21,6 +23,9 @@ interface PaperCommandOptions {
   readonly journal: string
   readonly seed: string
   readonly seconds?: string
+  readonly reset: readonly string[]
+  readonly who?: string
+  readonly reason?: string
 }
 
 /** Status lines, one a second, as against what is out of the ordinary. */
@@ -28,8 +33,11 @@ const STATUS = /^(up|down) · /
 
 export async function paper(terminal: Terminal, options: PaperCommandOptions): Promise<number> {
   const seed = numberOption(options.seed, '--seed', 0)
+  const signed = signature(options)
   const abort = new AbortController()
   const universe = await universeOf(options)
+  const names: ScopeNames = { universe, policyNames: [options.policy] }
+  const resets: ResetWish[] = options.reset.map((text) => ({ ...parseBreaker(text, names), ...signed }))
   const plan = completePlan(
     {
       data: { from: 'feed' },
@@ -61,6 +69,7 @@ export async function paper(terminal: Terminal, options: PaperCommandOptions): P
         new SimulatedVenueClient({ url: options.venue, account: options.account, run, universe, clock: wallClockUs }),
       durability: 'process',
       cancelOnExit: true,
+      resets,
       print: (line) => (STATUS.test(line) ? terminal.progress(line) : terminal.notice(line)),
       signal: abort.signal,
       clock: wallClockUs,
@@ -80,6 +89,15 @@ export async function paper(terminal: Terminal, options: PaperCommandOptions): P
       orders: result.orders,
       fills: result.fills,
       reconciliations: result.reconciliations.length,
+      latched: result.latched.map(({ breaker, scope, act, sinceUs, measured, allowed, unit }) => ({
+        breaker,
+        scope: spellScope(scope, names),
+        act,
+        sinceUs,
+        measured,
+        allowed,
+        unit,
+      })),
       continued: result.recovered !== undefined,
       journal: { sha256: result.hash, directory: options.journal },
       state: result.state,
@@ -88,6 +106,21 @@ export async function paper(terminal: Terminal, options: PaperCommandOptions): P
   } finally {
     clearTimeout(timer)
   }
+}
+
+/** Who puts breakers back, and why. @throws {GimbalError} `argument-invalid` when one is there without the other. */
+function signature({ reset, who = '', reason = '' }: PaperCommandOptions): Pick<ResetWish, 'who' | 'reason'> {
+  const complete = reset.length > 0 ? who !== '' && reason !== '' : who === '' && reason === ''
+  if (complete) return { who, reason }
+  throw new GimbalError(
+    'argument-invalid',
+    'A reset is signed and explained: --reset NAME[:SCOPE] --who PERSON --reason TEXT',
+    {
+      reset: reset.join(' '),
+      who,
+      reason,
+    },
+  )
 }
 
 /** The instruments of the run: those of its journal, else those the venue plays, as `gimbal venue` would find them. */
