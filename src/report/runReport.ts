@@ -187,7 +187,8 @@ export function durationText(us: number): string {
 /** Says what happened and what it is worth as evidence, in that order. */
 function verdict(judged: Performance, run: CollectedRun, provenance: DataKind, facts: RunFacts): string {
   const period = durationText(judged.periodUs)
-  const change = `${(Math.abs(judged.totalReturn) * 100).toFixed(2)} %`
+  const percent = Math.abs(judged.totalReturn) * 100
+  const change = `${percent >= 0.01 ? percent.toFixed(2) : percent.toPrecision(2)} %`
   const moved = judged.profit > 0 ? `gained ${change}` : judged.profit < 0 ? `lost ${change}` : 'ended where it began'
   const what =
     run.fills.count === 0
@@ -208,9 +209,10 @@ function evidence(judged: Performance, run: CollectedRun): string {
   if (judged.profit <= 0) return 'No edge found.'
   if (!sharpe) return 'Whether that was more than luck cannot be told from this run.'
   const trials = sharpe.trialCount === 1 ? 'a single trial' : `the best of ${sharpe.trialCount} trials`
-  const chance = `${(sharpe.deflated * 100).toFixed(1)} %`
+  // No run is certain; and the formula takes returns for independent, which trading makes them only roughly.
+  const chance = sharpe.deflated > 0.999 ? 'over 99.9 %' : `${(sharpe.deflated * 100).toFixed(1)} %`
   if (sharpe.deflated >= 0.95) {
-    return `Counted as ${trials}, its Sharpe ratio is above zero with probability ${chance}: worth testing on data nothing was chosen on.`
+    return `Counted as ${trials}, its Sharpe ratio is above zero with probability ${chance}, taking its returns for independent: worth testing on data nothing was chosen on.`
   }
   return `Counted as ${trials}, its Sharpe ratio is above zero with probability ${chance}, short of 95 %: not told apart from luck.`
 }
