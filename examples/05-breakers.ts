@@ -102,15 +102,15 @@ export function main(print: (line: string) => void) {
   // Too early, and without a reason: refused.
   let early: GimbalError | undefined
   try {
-    gate.reset(act.breaker, act.scope, 'A. Person', '', engine.clock.nowUs)
+    engine.resetBreaker(act.breaker, act.scope, 'A. Person', '', engine.clock.nowUs)
   } catch (error) {
     if (!(error instanceof GimbalError)) throw error
     early = error
     print(`reset without a reason: ${error.message.split('\n')[0]}`)
   }
   const laterUs = Math.max(engine.clock.nowUs, act.timeUs + 3600 * SECOND_US)
-  const record = gate.reset(act.breaker, act.scope, 'A. Person', 'the crash is over, size halved', laterUs)
-  print(`reset, for the journal: ${JSON.stringify(record)}`)
+  const record = engine.resetBreaker(act.breaker, act.scope, 'A. Person', 'the crash is over, size halved', laterUs)
+  print(`reset, as the journal keeps it: ${JSON.stringify(record)}`)
   print(`latched now: ${gate.latched.length}`)
   return { act, acts, seconds, heldMax, lots: engine.ledger.lots(perp), refusal: policy.refusal(), early, record, gate }
 }
