@@ -14,11 +14,12 @@ import { parseBreaker, type ResetWish, spellScope } from '../src/apps/breakerNam
 import { paper } from '../src/apps/commands/paper.ts'
 import { runPaper, wallClockUs } from '../src/apps/paper.ts'
 import { Terminal } from '../src/apps/terminal.ts'
-import { SECOND_US } from '../src/core/clock.ts'
+import { HOUR_US, SECOND_US } from '../src/core/clock.ts'
 import { Engine } from '../src/engine/engine.ts'
 import { startEngine } from '../src/engine/recovery.ts'
 import { type BuildEngine, MuteVenue, replayJournal } from '../src/engine/replayJournal.ts'
 import type { JournalHeader } from '../src/journal/header.ts'
+import { NoJournal } from '../src/journal/journal.ts'
 import { JournalReader, verifyJournal } from '../src/journal/journalReader.ts'
 import { Flag, Kind, MergedTape, TapeBatch } from '../src/market/tape.ts'
 import type { Policy, PolicyContext } from '../src/policies/policy.ts'
@@ -193,6 +194,44 @@ test('latched before is latched after; a reset puts it back, once, and the journ
   const again = await goOn(directory, [{ breaker: BREAKER, scope: undefined, ...ada }], () => false)
   expect(again.error).toMatchObject({ code: 'reset-refused', facts: { breaker: BREAKER, latched: '' } })
   expect(replayJournal(JournalReader.open(directory)!, build).closed).toBe(true)
+})
+
+test('a run that comes back after an hour does not take its own absence for a silent feed', () => {
+  const stale = {
+    breaker: 'stale-data',
+    act: 'cancel',
+    confirmations: 1,
+    cooldownUs: 0,
+    ageMaxUs: 5 * SECOND_US,
+  } as const
+  const engine = new Engine({
+    universe,
+    policies: [],
+    gate: (parts) => new RiskGate({ ...RISK, breakers: [stale] }, parts),
+    journal: new NoJournal(),
+    venue: new MuteVenue(),
+    cash: CASH,
+    seed: 1,
+  })
+  const batch = new TapeBatch(8)
+  const hear = (timeUs: number, kind: number, side: number, tick: number, value: number, flags: number) => {
+    batch.count = 0
+    batch.push(timeUs, timeUs, kind, 0, side, tick, 5, value, flags)
+    engine.stepRow(batch, 0, 0, timeUs)
+  }
+  const startUs = wallClockUs()
+  hear(startUs, Kind.DEPTH, 1, 999, 0, Flag.RESET)
+  hear(startUs, Kind.DEPTH, -1, 1001, 0, Flag.END)
+  // As a paper run does: down until the venue has spoken, then up; its clock may be stepped before the first book.
+  const backUs = startUs + HOUR_US
+  hear(backUs, Kind.OUTAGE, 0, 0, 1, Flag.END)
+  hear(backUs + 1000, Kind.OUTAGE, 0, 0, 0, Flag.END)
+  engine.stepClock(backUs + 2000)
+  expect(engine.gate.latched).toEqual([])
+  // Silence from then on is silence.
+  expect(engine.nextClockUs).toBeLessThanOrEqual(backUs + 5 * SECOND_US + 1)
+  engine.stepClock(backUs + 5 * SECOND_US + 1)
+  expect(engine.gate.latched).toMatchObject([{ breaker: 'stale-data', scope: BTC }])
 })
 
 test('a run that has yet to begin has nothing to put back', async () => {

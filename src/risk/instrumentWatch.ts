@@ -148,6 +148,8 @@ export class InstrumentWatch {
   }
 
   #observeGap(broken: boolean, nowUs: number): void {
+    // A run that comes back after an hour says so by an outage: what it heard before has no age to be judged by.
+    if (broken && !this.#broken) for (const { breaker } of this.#stale) breaker.rebase(nowUs)
     this.#broken = broken
     const guards = this.#gapped
     for (let i = 0; i < guards.length; i++) {
