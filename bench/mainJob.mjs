@@ -73,7 +73,8 @@ const jobs = {
 }
 const runs = {}
 for (const [name, args] of Object.entries(jobs)) {
-  const run = (out, ...more) => gimbal('backtest', '--catalog', join(folder, name), '--out', join(folder, out), '--seed', '1', ...args, ...more)
+  const run = (out, ...more) =>
+    gimbal('backtest', '--catalog', join(folder, name), '--out', join(folder, out), '--seed', '1', ...args, ...more)
   const first = run(`${name}-1`)
   const hashes = [first, run(`${name}-2`), run(`${name}-3`, '--shuffle-io')].map(({ journal }) => journal.sha256)
   if (new Set(hashes).size !== 1) failures.push(`${name}: journals differ: ${hashes.join(' ')}`)

@@ -21,6 +21,7 @@ import { constantLatency } from '../dist/sim/latencyModels.js'
 import { queueModelNamed } from '../dist/sim/queueModels.js'
 import { ReplayedExchange } from '../dist/sim/replayedExchange.js'
 import { FlatTape, LoopedTape } from '../dist/store/flatTape.js'
+import { TouchQuoter } from './peers/touchQuoter.mjs'
 
 const { values } = parseArgs({
   options: {
@@ -82,19 +83,43 @@ async function main() {
     cash,
     settings: { queue: queueModelNamed(values.queue), latency: constantLatency(10_000, 10_000) },
   })
-  const policies = values.policy === 'none' ? [] : [buildPolicy(values.policy, {}, universe)]
+  const policies =
+    values.policy === 'none'
+      ? []
+      : values.policy === 'touch'
+        ? universe.instruments.map(
+            (_, instrument) =>
+              new TouchQuoter({
+                instrument,
+                lots: 1,
+                positionMax: 100,
+                intervalUs: 100_000,
+                firstDecisionUs: firstUs + 2e6,
+              }),
+          )
+        : [buildPolicy(values.policy, {}, universe)]
+  // Every breaker watches and none may act: where the recording starts over, the market jumps as no market does.
+  const watching = { ...DEFAULT_RISK, breakers: DEFAULT_RISK.breakers.map((rule) => ({ ...rule, confirmations: 1e9 })) }
   let fills = 0
   let orders = 0
+  let messages = 0
+  const acts = []
   const engine = new Engine({
     universe,
     policies,
-    gate: (parts) => new RiskGate(DEFAULT_RISK, parts),
+    gate: (parts) => new RiskGate(watching, parts),
     journal: new NoJournal(),
     venue: exchange,
     cash,
     seed: 1,
     observer: {
-      onOrder: () => orders++,
+      onOrder: () => {
+        orders++
+        messages++
+      },
+      onGateAct: (act) => acts.push(`${act.breaker} ${act.act} at row ${lastRows}`),
+      onAmend: () => messages++,
+      onCancel: () => messages++,
       onOrderEvent: (event) => {
         if (event.kind === 'filled') fills++
       },
@@ -135,7 +160,9 @@ async function main() {
       rowsPerCpuSecond: Math.round(counts.rows / cpuSeconds),
       peakMb: Math.round(peakMb),
       orders,
+      messages,
       fills,
+      acts: acts.slice(0, 3),
     }),
   )
 }

@@ -7,14 +7,17 @@ export class TouchQuoter {
   name = 'touch-quoter'
   settings = {}
   #settings
+  #instrument
   #context
   #resting = { 1: 0, '-1': 0 }
   #next
   sent = 0
   fills = []
 
+  /** @param settings lots, positionMax, intervalUs, firstDecisionUs; instrument: its index, 0 when absent. */
   constructor(settings) {
     this.#settings = settings
+    this.#instrument = settings.instrument ?? 0
     this.#next = settings.firstDecisionUs
   }
 
@@ -31,9 +34,9 @@ export class TouchQuoter {
   }
 
   onTimer() {
-    const { bestBid, bestAsk } = this.#context.market(0)
+    const { bestBid, bestAsk } = this.#context.market(this.#instrument)
     const { lots, positionMax, intervalUs } = this.#settings
-    const position = this.#context.portfolio.lots(0)
+    const position = this.#context.portfolio.lots(this.#instrument)
     for (const side of [1, -1]) {
       const touch = side === 1 ? bestBid : bestAsk
       const order = this.#context.order(this.#resting[side])
@@ -41,7 +44,7 @@ export class TouchQuoter {
         if (order.tick !== touch && order.state === 'open') this.#context.cancel(order.id)
       } else if (side * position < positionMax) {
         this.#resting[side] = this.#context.submit({
-          instrument: 0,
+          instrument: this.#instrument,
           side,
           lots,
           type: 'limit',
