@@ -48,7 +48,7 @@ export class MuteVenue implements VenuePort {
 
 /** What a fold found. */
 export interface FoldResult {
-  /** Rows fed, records read, acts compared. */
+  /** Rows fed, records read, acts compared (resets among them: they too are compared). */
   readonly rows: number
   readonly records: number
   readonly acts: number
