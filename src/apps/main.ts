@@ -83,6 +83,7 @@ export function buildProgram(): Command {
     .addOption(
       new Option('--option <key=value>', 'setting of the importer; repeatable').argParser(collect).default([], 'none'),
     )
+    .option('--redo', 'replace imports made by an older version of the importer')
     .option('--rejects-max <percent>', 'refuse a file with more unreadable lines than this', '50')
     .action(act(async () => (await import('./commands/import.ts')).importFiles))
 

@@ -1,6 +1,9 @@
 /** @file `gimbal backtest`: a policy over a catalog, with journal and report. */
 
 import { join } from 'node:path'
+import { GimbalError } from '../../core/errors.ts'
+import { POLICIES } from '../../policies/registry.ts'
+import { readSettings } from '../../policies/settings.ts'
 import { queueModelNamed } from '../../sim/queueModels.ts'
 import { defaultCash, type RunOutcome, runBacktestJob } from '../backtestRun.ts'
 import { runData } from '../runData.ts'
@@ -43,6 +46,7 @@ export async function backtest(terminal: Terminal, options: BacktestOptions): Pr
   queueModelNamed(options.queue)
   latencyNamed(options.latency)
   const seed = numberOption(options.seed, '--seed', 0)
+  checkPolicy(options.policy, pairs(options.set, '--set'))
   const selection: DataPlan = {
     from: 'catalog',
     instruments: options.instrument,
@@ -89,6 +93,13 @@ export async function backtest(terminal: Terminal, options: BacktestOptions): Pr
   terminal.line(`  check   gimbal replay ${outcome.folder} --catalog ${options.catalog}`)
   terminal.result(outcomeJson(outcome))
   return outcome.interrupted ? EXIT.interrupted : EXIT.ok
+}
+
+/** As `buildPolicy` would, as far as it can be judged without knowing the instruments. @throws {GimbalError} `config-invalid`. */
+function checkPolicy(name: string, given: Readonly<Record<string, string>>): void {
+  if (Object.hasOwn(POLICIES, name)) readSettings(name, POLICIES[name]!.settings, given)
+  else
+    throw new GimbalError('config-invalid', 'No such policy', { asked: name, known: Object.keys(POLICIES).join(' ') })
 }
 
 export function progressText(policy: string, rows: number, share: number): string {

@@ -15,6 +15,7 @@ interface ImportOptions {
   readonly list?: boolean
   readonly option: readonly string[]
   readonly rejectsMax: string
+  readonly redo?: boolean
 }
 
 export async function importFiles(terminal: Terminal, options: ImportOptions, args: string[]): Promise<number> {
@@ -53,6 +54,7 @@ export async function importFiles(terminal: Terminal, options: ImportOptions, ar
           : recogniseImporter(file.name, await headOf(file))
         const result = await runImport(catalog, importer, file, settings, {
           rejectsMaxPercent: rejectsMax,
+          redo: options.redo === true,
           onProgress: ({ lines, rows }) =>
             terminal.progress(`${basename(path)}: ${count(lines, 'line')}, ${count(rows, 'row')}`),
         })
@@ -96,9 +98,12 @@ export async function importFiles(terminal: Terminal, options: ImportOptions, ar
 
 function summarise(terminal: Terminal, name: string, { status, manifest }: ImportResult): void {
   const streams = manifest.streams.map((stream) => `${stream.stream} ${thousands(stream.rows)}`).join(', ')
-  const line =
-    status === 'already-imported' ? 'already imported, nothing written' : `${count(manifest.rows, 'row')} (${streams})`
-  terminal.line(`${name}  [${manifest.importer} ${manifest.version}]  ${line}`)
+  const said: Record<ImportResult['status'], string> = {
+    imported: `${count(manifest.rows, 'row')} (${streams})`,
+    'already-imported': 'already imported, nothing written',
+    outdated: 'imported before by this older version of the importer, nothing written; --redo replaces it',
+  }
+  terminal.line(`${name}  [${manifest.importer} ${manifest.version}]  ${said[status]}`)
   terminal.line(
     `  ${count(manifest.lines, 'line')}, ${count(manifest.gaps.count, 'gap')}, ${count(manifest.instruments, 'instrument')}`,
   )
