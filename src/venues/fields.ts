@@ -39,12 +39,6 @@ export function text(value: unknown, name: string): string {
   return value
 }
 
-/** Text or a whole number, as text: ids that venues print either way. */
-export function idText(value: unknown, name: string): string {
-  if (typeof value === 'number' && Number.isSafeInteger(value)) return String(value)
-  return text(value, name)
-}
-
 const DECIMAL = /^-?\d{1,20}(?:\.\d{1,20})?(?:[eE][+-]?\d{1,2})?$/
 
 /** A number printed as JSON number or decimal text, of either sign: a rate, a Greek. */
