@@ -15,7 +15,7 @@ import type { AccountEvent, Order, OrderEvent } from '../market/order.ts'
 import { Flag, Kind, MemoryTape, MergedTape, RecutTape } from '../market/tape.ts'
 import type { Policy, PolicyContext } from '../policies/policy.ts'
 import { OpenGate } from '../risk/gate.ts'
-import { runBacktest } from './backtest.ts'
+import { BacktestLoop, runBacktest } from './backtest.ts'
 import { PLAIN_PERP } from './handDrivenExchange.ts'
 import { constantLatency, feedLatency, type LatencyModel } from './latencyModels.ts'
 import { ReplayedExchange } from './replayedExchange.ts'
@@ -115,6 +115,7 @@ function run(
   leastUs: number,
   cut?: () => number,
   policy: Policy = new Restless(),
+  stretch?: () => number,
 ) {
   const universe = new Universe(SPECS.map((spec) => new Instrument(spec)))
   const cash = { USDT: 100_000, ETH: 500 }
@@ -131,13 +132,12 @@ function run(
     observer: watcher,
   })
   const source = () => (cut ? new RecutTape(tape.reader(), cut) : tape.reader())
-  const counts = runBacktest(
-    engine,
-    exchange,
-    new MergedTape([{ source: source() }], 'venue'),
-    new MergedTape([{ source: source() }], 'received'),
-  )
-  return { engine, exchange, watcher, counts }
+  const venueTape = new MergedTape([{ source: source() }], 'venue')
+  const received = new MergedTape([{ source: source() }], 'received')
+  if (!stretch) return { engine, exchange, watcher, counts: runBacktest(engine, exchange, venueTape, received) }
+  const loop = new BacktestLoop(engine, exchange, venueTape, received)
+  while (loop.run(stretch()));
+  return { engine, exchange, watcher, counts: loop.finish() }
 }
 
 describe.each([
@@ -209,6 +209,15 @@ test('how the tape is cut into batches changes nothing', () => {
   const cut = run(tape, constantLatency(100), 100, () => random.integer(1, 50))
   expect(whole.watcher.log.length).toBeGreaterThan(300)
   expect(cut.watcher.log).toEqual(whole.watcher.log)
+})
+
+test('stopping between any two rows to listen to the world changes nothing', () => {
+  const tape = market(5, 2000)
+  const random = new Random(4)
+  const whole = run(tape, constantLatency(100), 100)
+  const stretched = run(tape, constantLatency(100), 100, undefined, undefined, () => random.integer(1, 7))
+  expect(stretched.watcher.log).toEqual(whole.watcher.log)
+  expect(stretched.counts).toEqual(whole.counts)
 })
 
 test('the future of the tape changes nothing that was already said', () => {
