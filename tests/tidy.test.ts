@@ -141,3 +141,16 @@ test('every error code is thrown somewhere', () => {
   const text = production.filter(({ path }) => path !== 'src/core/errors.ts').map((file) => file.text)
   expect(codes.filter((name) => !text.some((each) => each.includes(`'${name}'`)))).toEqual([])
 })
+
+test('the lockfile knows the binaries of every platform', () => {
+  const lock = JSON.parse(readFileSync('package-lock.json', 'utf8')) as {
+    packages: Record<string, { optionalDependencies?: Record<string, string>; resolved?: string }>
+  }
+  const missing = Object.entries(lock.packages).flatMap(([path, { optionalDependencies = {} }]) =>
+    Object.keys(optionalDependencies)
+      .filter((name) => !lock.packages[`node_modules/${name}`] && !lock.packages[`${path}/node_modules/${name}`])
+      .map((name) => `${name}: npm ci would refuse; a registry without it dropped it from the lockfile, put it back`),
+  )
+  expect(missing).toEqual([])
+  expect(Object.values(lock.packages).filter(({ resolved }) => resolved?.startsWith('http'))).toEqual([])
+})
