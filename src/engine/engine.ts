@@ -164,7 +164,7 @@ export class Engine implements EngineParts {
   get nextClockUs(): number {
     const timer = this.#timers.nextUs
     const gate = this.gate.nextClockUs
-    return timer < gate ? timer : gate
+    return Math.min(timer, gate)
   }
 
   /** One tape row, `timeUs` being its time in order of receipt. Decisions happen only at the end of its message. */
