@@ -173,7 +173,8 @@ describe('what goes in comes out', () => {
           side: fc.constantFrom(1, -1, 0),
           tick: fc.integer({ min: 1, max: 2_000_000_000 }),
           lots: fc.nat(1_000_000),
-          value: fc.double({ noNaN: true, noDefaultInfinity: true }),
+          // A zero has no sign in Parquet statistics and dictionaries: −0 may come back as 0, which is the same value.
+          value: fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => value + 0),
         }),
         { minLength: 1, maxLength: 5 },
       ),
