@@ -8,6 +8,7 @@ import { HOUR_US } from '../core/clock.ts'
 import { GimbalError } from '../core/errors.ts'
 import { parseInstrumentId } from '../market/instrument.ts'
 import type { ImportOptions, SketchedInstrument } from '../store/importer.ts'
+import { knownInstrument } from '../store/instrumentTable.ts'
 
 /** Quote currencies a joined symbol may end in, longer ones first so that `FDUSD` wins over `USD`. */
 const QUOTES = [
@@ -146,12 +147,14 @@ export function chosenInstrument(options: ImportOptions, venueSymbol = ''): Sket
   const id = options['instrument']
   if (id === undefined) return undefined
   const parsed = parseInstrumentId(id)
-  const payoff = options['payoff'] ?? 'linear'
+  // What a well-known contract is worth need not be said again; what is said is held against the table by the catalog.
+  const known = knownInstrument(id)
+  const payoff = options['payoff'] ?? known?.payoff ?? 'linear'
   if (payoff !== 'linear' && payoff !== 'inverse') {
     throw new GimbalError('argument-invalid', 'Unknown payoff', { given: payoff, known: 'linear inverse' })
   }
-  const settle = options['settle'] ?? (payoff === 'inverse' ? parsed.base : parsed.quote)
-  const multiplier = options['multiplier'] ?? '1'
+  const settle = options['settle'] ?? known?.settle ?? (payoff === 'inverse' ? parsed.base : parsed.quote)
+  const multiplier = options['multiplier'] ?? known?.multiplier ?? '1'
   if (!(Number(multiplier) > 0)) {
     throw new GimbalError('argument-invalid', 'A multiplier must be a positive decimal', { given: multiplier })
   }
@@ -161,7 +164,7 @@ export function chosenInstrument(options: ImportOptions, venueSymbol = ''): Sket
 /** What the options of {@link chosenInstrument} mean, for `--help`. */
 export const INSTRUMENT_OPTIONS: Readonly<Record<string, string>> = {
   instrument: 'name of the instrument, such as BTC-USDT-PERP@binance-usdm, where the file does not tell',
-  payoff: 'linear (default) or inverse, with instrument',
-  multiplier: 'base (inverse: quote) units per contract, with instrument; default 1',
-  settle: 'currency of margin and profit, with instrument; default the quote (inverse: the base)',
+  payoff: 'linear or inverse, with instrument; as built in for well-known contracts, else linear',
+  multiplier: 'base (inverse: quote) units per contract, with instrument; as built in, else 1',
+  settle: 'currency of margin and profit, with instrument; as built in, else the quote (inverse: the base)',
 }

@@ -43,7 +43,7 @@ function intervalMs(interval: string): number {
 const barsCommand = (instrument: string) => (request: HistoryRequest, file: string) =>
   `gimbal import ${file} --importer bars --option instrument=${instrument.replace('COIN', request.coin)} --option interval=${request.interval}`
 const fundingCommand = (instrument: string) => (request: HistoryRequest, file: string) =>
-  `gimbal import ${file} --importer bars --option series=funding --option instrument=${instrument.replace('COIN', request.coin)}`
+  `gimbal import ${file} --importer bars --option series=funding --option columns=time=time_ms,open=rate --option instrument=${instrument.replace('COIN', request.coin)}`
 
 /** `POST /info {"type":"candleSnapshot"}`: at most 5,000 candles an answer, the newest 5,000 in all. Hyperliquid docs, "Info endpoint". */
 const hyperliquidCandles: PagedHistory = {
@@ -206,7 +206,7 @@ const deribitFunding: PagedHistory = {
   rate: 5,
   needsInterval: false,
   importCommand: (request, file) =>
-    `gimbal import ${file} --importer bars --option series=funding --option instrument=${request.coin.replace('-PERPETUAL', '-USD-PERP')}@deribit`,
+    `gimbal import ${file} --importer bars --option series=funding --option columns=time=time_ms,open=rate --option instrument=${request.coin.replace('-PERPETUAL', '-USD-PERP')}@deribit`,
   async page(client, request, cursor) {
     const start = cursor === undefined ? Math.ceil(request.fromUs / 1000) : Number(cursor)
     const lastMs = Math.ceil(request.toUs / 1000) - 1
@@ -373,7 +373,7 @@ const dydxFunding: PagedHistory = {
   rate: 5,
   needsInterval: false,
   importCommand: (request, file) =>
-    `gimbal import ${file} --importer bars --option series=funding --option instrument=${request.coin}-PERP@dydx`,
+    `gimbal import ${file} --importer bars --option series=funding --option columns=time=time_ms,open=rate --option instrument=${request.coin}-PERP@dydx`,
   async page(client, request, cursor) {
     const firstMs = Math.ceil(request.fromUs / 1000)
     const start = cursor === undefined ? firstMs : Number(cursor)
