@@ -2,8 +2,9 @@
  * @file What is known beforehand about well-known instruments: steps, fees, margin tiers, each with its date and source.
  *
  * Files rarely say what a contract costs to trade. Facts here are the venues' published ones for an account without
- * volume; whatever is not certain is left out, and then steps are inferred from the data and fees are zero and say so
- * (`fees` absent). Steps change over the years: data on a finer grid refine them (see stepRefinement.ts).
+ * volume; whatever is not certain is left out, and then steps are inferred from the data and fees are the venue's regular
+ * ones, or assumed high (see {@link feesOf}). Steps change over the years: data on a finer grid refine them (see
+ * stepRefinement.ts).
  */
 
 import { HOUR_US } from '../core/clock.ts'
@@ -40,6 +41,32 @@ const HYPERLIQUID = fees(1.5, 4.5, 'Hyperliquid docs, "Fees", perpetuals tier 0,
 const DERIBIT = fees(0, 5, 'Deribit fee schedule, perpetual, 2024')
 const DYDX = fees(1, 5, 'dYdX v4 protocol fee tier 1')
 const BYBIT = fees(2, 5.5, 'Bybit fee schedule, perpetuals, non-VIP, 2024')
+
+/** Options pay on the underlying, capped at a share of the premium: see sim/feeModels.ts. */
+const DERIBIT_OPTIONS = fees(3, 3, 'Deribit fee schedule, options, on the underlying, 2024')
+
+/** Regular fees by venue and kind, for contracts the table does not list. */
+const REGULAR_FEES: Readonly<Record<string, FeeSchedule>> = {
+  'binance spot': BINANCE_SPOT,
+  'binance-usdm perp': BINANCE_USDM,
+  'binance-usdm future': BINANCE_USDM,
+  'binance-coinm perp': BINANCE_COINM,
+  'binance-coinm future': BINANCE_COINM,
+  'hyperliquid perp': HYPERLIQUID,
+  'deribit perp': DERIBIT,
+  'deribit future': DERIBIT,
+  'deribit option': DERIBIT_OPTIONS,
+  'dydx perp': DYDX,
+  'bybit perp': BYBIT,
+}
+
+/** What is charged where nobody knows: more than any large venue does, because free trading flatters every policy. */
+const ASSUMED_FEES = fees(10, 10, 'unknown: assumed, above what large venues charge')
+
+/** Fees of an instrument: its own, else its venue's regular ones, else assumed high; the source says which. */
+export function feesOf(spec: InstrumentSpec): FeeSchedule {
+  return spec.fees ?? REGULAR_FEES[`${spec.venue} ${spec.kind}`] ?? ASSUMED_FEES
+}
 
 /** Published leverage brackets; continuous, with the cumulative amounts Binance prints (50, 950, 11,450 ...). */
 const BINANCE_BTC = margin('2024-07-01', 'Binance USD-M leverage brackets, BTCUSDT, 2024', [
@@ -212,7 +239,7 @@ export const INSTRUMENT_TABLE: readonly InstrumentSpec[] = [
   bybit('ETH', '0.01', '0.01'),
 ]
 
-/** Coin-priced options: all contracts of a family share their steps. Fees are per contract of underlying, not of premium, and so no `FeeSchedule`. */
+/** Coin-priced options: all contracts of a family share their steps. */
 const OPTION_STEPS: Readonly<Record<string, { readonly tickSize: string; readonly lotSize: string }>> = {
   'BTC-USD-OPTION@deribit': { tickSize: '0.0001', lotSize: '0.1' },
   'ETH-USD-OPTION@deribit': { tickSize: '0.0001', lotSize: '1' },

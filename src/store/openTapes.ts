@@ -20,6 +20,7 @@ import { BarsOfLength } from './barsOfLength.ts'
 import { type Catalog, requireImports } from './catalog.ts'
 import { FLAT_TAPE_VERSION, FlatTape, FlatTapeWriter } from './flatTape.ts'
 import { type InstrumentRecord, partitionName } from './importSink.ts'
+import { feesOf } from './instrumentTable.ts'
 import type { Database, ReadRows } from './parquet.ts'
 import type { FileFacts, Manifest } from './provenance.ts'
 import { TICK_MAX } from './stepRefinement.ts'
@@ -145,7 +146,9 @@ export async function openTapes(
   }
   requireAll(selection, specs, opened.length)
   for (const { group, tape } of opened) requireOneLength(group, tape.header.barDurationsUs, selection.barUs)
-  const universe = new Universe([...specs].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, spec]) => new Instrument(spec)))
+  const sorted = [...specs].sort(([a], [b]) => (a < b ? -1 : 1))
+  // A contract without known fees is not free: the venue's regular ones are charged, or high ones, and the report says so.
+  const universe = new Universe(sorted.map(([, spec]) => new Instrument({ ...spec, fees: feesOf(spec) })))
   const venueShiftUs = venueShifts(
     opened.map(({ group }) => group),
     settings.latencyFloorUs ?? 1000,
