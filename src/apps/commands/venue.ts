@@ -1,5 +1,6 @@
 /** @file `gimbal venue`: a simulated venue on this machine, playing a catalog or the generated market. */
 
+import { GimbalError } from '../../core/errors.ts'
 import { MergedTape } from '../../market/tape.ts'
 import { defaultCash } from '../backtestRun.ts'
 import { runData } from '../runData.ts'
@@ -26,6 +27,10 @@ export async function venue(terminal: Terminal, options: VenueOptions): Promise<
   const hours = numberOption(options.hours, '--hours', 0)
   const speed = numberOption(options.speed, '--speed', 0.001)
   const port = numberOption(options.port, '--port', 0)
+  if (!Number.isInteger(port) || port > 65_535)
+    throw new GimbalError('argument-invalid', '--port takes a whole number from 0 (any free port) to 65535', {
+      given: options.port,
+    })
   const seconds = options.seconds === undefined ? undefined : numberOption(options.seconds, '--seconds', 0)
   const data = await runData(venueData(options.catalog, seed, hours), options.catalog ?? '', (tape, rows) =>
     terminal.progress(`building the tape ${tape} of ${thousands(rows)} rows (once)`),
