@@ -29,6 +29,8 @@ export interface RunData {
   /** A fresh set of readers, in the order of the merge; called once for each view. */
   inputs(): MergeInput[]
   readonly kind: DataKind
+  /** Whether there are books or touches to quote on, rather than only bars. */
+  readonly quotable: boolean
   readonly sources: readonly ReportSource[]
   readonly tapes: readonly TapeIdentity[]
   readonly dataHash: string

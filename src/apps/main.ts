@@ -65,6 +65,7 @@ export function buildProgram(): Command {
     'npm start -- --seed 7',
   )
     .option('--catalog <dir>', 'imported data to run on, instead of the generated market')
+    .option('--bars <length>', 'length of the bars to run on, where the catalog has several: 5m, 1h')
     .option('--out <dir>', 'where the report goes', 'out/demo')
     .option('--seed <n>', 'seed of everything random', '1')
     .option('--minutes <n>', 'minutes of generated market; it crashes after three fifths of them', '360')

@@ -210,7 +210,7 @@ export interface CollectedRun {
   readonly deepestFromStart: Drawdown
   readonly longestUnderWaterUs: number
   readonly turnover: number
-  /** Fees, slippage, penalties and net funding paid; positive. */
+  /** Fees less rebates, slippage where it cost, penalties, and funding where it was paid on balance. */
   readonly costs: number
   readonly totals: Attribution
   readonly instruments: readonly InstrumentReport[]
@@ -748,7 +748,8 @@ export class RunCollector implements Observer {
     })
     const totals = this.#totals()
     const instruments = this.#watched.map((_, index) => this.#instrumentReport(index, range))
-    const paid = totals.fees + totals.slippage + totals.liquidation + Math.min(0, totals.funding)
+    // Taking better than the mid (on bars: the next open moved our way) is luck and lowers nobody's costs.
+    const paid = totals.fees + Math.min(0, totals.slippage) + totals.liquidation + Math.min(0, totals.funding)
     const worst = this.#judgedWorst()
     const micros = (sketch: Sketch) => distribution(sketch, 'µs', 'log')
     return {
