@@ -5,8 +5,8 @@
 
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -74,6 +74,15 @@ function sources(folder) {
     .sort()
 }
 
+/** Removes what was compiled from sources that are gone: a package must not ship them. */
+function removeOrphans() {
+  if (!existsSync(join(ROOT, 'dist'))) return
+  for (const path of sources('dist')) {
+    const source = join(ROOT, 'src', relative(join(ROOT, 'dist'), path)).replace(/\.(js|d\.ts)$/, '.ts')
+    if (!existsSync(source)) rmSync(path)
+  }
+}
+
 /** Compiles src into dist when any source is newer than the last build. */
 export function ensureBuilt() {
   const newest = Math.max(
@@ -83,6 +92,7 @@ export function ensureBuilt() {
   const wanted = `${newest}`
   if (existsSync(join(ROOT, 'dist', 'apps', 'main.js')) && fresh('built', wanted)) return
   console.error('gimbal: compiling…')
+  removeOrphans()
   run(process.execPath, [tool('typescript', 'bin/tsc'), '-p', 'tsconfig.build.json'], { stdio: ['ignore', 2, 2] })
   mark('built', wanted)
 }

@@ -333,6 +333,14 @@ describe('timers', () => {
   })
 })
 
+test('a timer without a time is refused: before the first event there is no now to count from', () => {
+  const { policy } = setup()
+  const { context } = policy
+  expect(() => context.schedule(context.clock.nowUs + 1_000, 'soon')).toThrow(
+    expect.objectContaining({ code: 'argument-invalid' }),
+  )
+})
+
 test('chance is a policy’s own: adding a policy does not move another’s draws', () => {
   const alone = new Scripted()
   setup({ policies: [alone] })

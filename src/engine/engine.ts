@@ -18,7 +18,7 @@
  * last one's.
  */
 
-import { assert } from '../core/errors.ts'
+import { assert, GimbalError } from '../core/errors.ts'
 import { Random } from '../core/random.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Universe } from '../market/instrument.ts'
@@ -332,6 +332,12 @@ export class Engine implements EngineParts {
 
   /** @internal */
   schedule(atUs: number, name: string, policy: number): void {
+    if (!Number.isFinite(atUs)) {
+      throw new GimbalError('argument-invalid', 'A timer needs a time, and the clock starts with the first event', {
+        timer: name,
+        remedy: 'schedule from onMarket, or name an absolute time in start',
+      })
+    }
     this.#timers.add(atUs, name, policy)
   }
 

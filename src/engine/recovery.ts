@@ -212,12 +212,27 @@ export function startEngine(options: StartOptions): StartedEngine {
 function checkSameRun(recorded: JournalHeader, wanted: JournalHeader): void {
   for (const field of ['rows', 'seed', 'instruments', 'settings'] as const) {
     if (canonicalJson(recorded[field]) === canonicalJson(wanted[field])) continue
+    const { path, was, now } = firstDifference(recorded[field], wanted[field], field)
     throw new GimbalError('config-invalid', `The journal was written with other ${field}: begin a new one for them`, {
-      field,
-      recorded: canonicalJson(recorded[field]).slice(0, 200),
-      wanted: canonicalJson(wanted[field]).slice(0, 200),
+      where: path,
+      recorded: was.slice(0, 200),
+      wanted: now.slice(0, 200),
     })
   }
+}
+
+/** Where two plain values first differ, as a dotted path, and what stands there. */
+function firstDifference(was: unknown, now: unknown, path: string): { path: string; was: string; now: string } {
+  if (typeof was === 'object' && typeof now === 'object' && was !== null && now !== null) {
+    const old = was as Record<string, unknown>
+    const fresh = now as Record<string, unknown>
+    for (const key of new Set([...Object.keys(old), ...Object.keys(fresh)])) {
+      if (canonicalJson(old[key] ?? null) !== canonicalJson(fresh[key] ?? null)) {
+        return firstDifference(old[key] ?? null, fresh[key] ?? null, `${path}.${key}`)
+      }
+    }
+  }
+  return { path, was: canonicalJson(was), now: canonicalJson(now) }
 }
 
 /** What a reconciliation found and did. */

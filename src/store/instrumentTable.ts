@@ -36,7 +36,11 @@ function fees(makerBps: number, takerBps: number, source: string): FeeSchedule {
 
 const BINANCE_SPOT = fees(10, 10, 'Binance fee schedule, spot, regular user, 2024')
 const BINANCE_USDM = fees(2, 5, 'Binance fee schedule, USD-M futures, regular user, 2024')
-const BINANCE_COINM = fees(2, 5, 'Binance fee schedule, COIN-M futures, regular user (makers paid 1 bp in earlier years)')
+const BINANCE_COINM = fees(
+  2,
+  5,
+  'Binance fee schedule, COIN-M futures, regular user (makers paid 1 bp in earlier years)',
+)
 const HYPERLIQUID = fees(1.5, 4.5, 'Hyperliquid docs, "Fees", perpetuals tier 0, since May 2025')
 const DERIBIT = fees(0, 5, 'Deribit fee schedule, perpetual, 2024')
 const DYDX = fees(1, 5, 'dYdX v4 protocol fee tier 1')

@@ -96,8 +96,19 @@ export class SimulatedVenueClient implements Venue {
     if (welcome.type !== 'welcome') throw refused(`it answered ${welcome.type}`)
     const names = welcome.instruments
     this.#ours = Int32Array.from(names, (name) => (universe.has(name) ? universe.index(name) : -1))
-    this.#theirs = universe.instruments.map(({ id }) => {
+    this.#theirs = universe.instruments.map(({ id, ticks, lots, spec }) => {
       const index = names.indexOf(id)
+      const steps = [ticks.text, lots.text, spec.multiplier].join(' × ')
+      const theirs = welcome.steps[index]?.join(' × ')
+      if (index >= 0 && theirs !== steps) {
+        // Every price and size on the wire is counted in these.
+        socket.terminate()
+        throw new GimbalError('instrument-invalid', 'The simulated venue counts an instrument in other steps', {
+          instrument: id,
+          ours: steps,
+          theirs: theirs ?? 'not said',
+        })
+      }
       if (index >= 0) return index
       socket.terminate()
       throw new GimbalError('instrument-unknown', 'The simulated venue does not have an instrument of this run', {

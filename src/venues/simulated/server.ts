@@ -94,11 +94,11 @@ class VenueServer implements RunningVenue {
     })
     this.listening = new Promise((resolve, reject) => {
       this.#server.once('listening', resolve)
-      this.#server.once('error', (cause) =>
-        reject(
-          new GimbalError('venue-refused', 'The simulated venue cannot listen', { port: options.port }, { cause }),
-        ),
-      )
+      this.#server.once('error', (cause) => {
+        // Nothing will ever connect: without this the timer alone would keep the process alive.
+        clearInterval(this.#timer)
+        reject(new GimbalError('venue-refused', 'The simulated venue cannot listen', { port: options.port }, { cause }))
+      })
     })
     this.#server.on('connection', (socket) => this.#onConnection(socket))
     this.#timer = setInterval(() => this.#pump(), PUMP_MS)
@@ -187,8 +187,13 @@ class VenueServer implements RunningVenue {
     }
     session.account = account
     account.send = (frame) => session.send(frame)
-    const instruments = this.#options.universe.instruments.map(({ id }) => id)
-    session.send({ type: 'welcome', venueTimeUs: this.#nowUs, instruments })
+    const { instruments } = this.#options.universe
+    session.send({
+      type: 'welcome',
+      venueTimeUs: this.#nowUs,
+      instruments: instruments.map(({ id }) => id),
+      steps: instruments.map(({ ticks, lots, spec }) => [ticks.text, lots.text, spec.multiplier]),
+    })
   }
 
   /** Plays the tape up to now, and lets every exchange do what is due. */

@@ -13,7 +13,8 @@
  *
  * Venue to client, told apart by `type`:
  *
- *   welcome    venueTimeUs, instruments    names; everything else refers to them by place in this list
+ *   welcome    venueTimeUs, instruments, steps   names, to which everything else refers by place in the list; of each its
+ *                                          tick size, lot size and multiplier, in which all numbers are counted
  *   rows       rows                        tape rows of complete messages, each an array of eight numbers:
  *                                          venueTimeUs, kind, instrument, side, tick, lots, value, flags
  *   order      event                       an answer about an order, by clientId
@@ -117,7 +118,12 @@ export type WireSnapshot = z.infer<typeof snapshot>
 const rows = z.strictObject({ type: z.literal('rows'), rows: z.array(z.unknown()) })
 
 const venueFrame = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('welcome'), venueTimeUs: z.number(), instruments: z.array(z.string()) }),
+  z.strictObject({
+    type: z.literal('welcome'),
+    venueTimeUs: z.number(),
+    instruments: z.array(z.string()),
+    steps: z.array(z.tuple([z.string(), z.string(), z.string()])),
+  }),
   rows,
   z.strictObject({ type: z.literal('order'), event: orderEvent }),
   z.strictObject({ type: z.literal('account'), event: accountEvent }),
