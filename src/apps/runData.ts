@@ -5,6 +5,7 @@ import { GimbalError } from '../core/errors.ts'
 import { generateMarket } from '../sim/market/generatedMarket.ts'
 import { Catalog } from '../store/catalog.ts'
 import { openTapes } from '../store/openTapes.ts'
+import type { Manifest } from '../store/provenance.ts'
 import type { RunData } from './backtestRun.ts'
 import type { DataPlan } from './runPlan.ts'
 import { gimbalVersion } from './version.ts'
@@ -56,11 +57,27 @@ async function catalogData(
       rows: manifest.rows,
       importer: `${manifest.importer} ${manifest.version}`,
     })),
-    assumptions: shifted.map(([venue, shiftUs]) => ({
-      about: `${venue}: clock`,
-      text: `the clocks of recorder and venue disagreed: venue times are moved by ${(shiftUs / 1000).toFixed(1)} ms, so that no message arrives before it was sent; feed latencies are lower bounds`,
-    })),
+    assumptions: [
+      ...told(opened.imports),
+      ...shifted.map(([venue, shiftUs]) => ({
+        about: `${venue}: clock`,
+        text: `the clocks of recorder and venue disagreed: venue times are moved by ${(shiftUs / 1000).toFixed(1)} ms, so that no message arrives before it was sent; feed latencies are lower bounds`,
+      })),
+    ],
   }
+}
+
+/** Imports that tell what an earlier one told already; bars of several lengths are chosen between, and are no such case. */
+function told(imports: readonly Manifest[]): { about: string; text: string }[] {
+  return imports.flatMap(({ source, traps }) =>
+    traps
+      .filter(({ name }) => name === 'overlaps-import')
+      .flatMap(({ first }) => first.filter(({ detail }) => !detail.startsWith('bar ')))
+      .map(({ detail }) => ({
+        about: 'data',
+        text: `${source.name} overlaps an earlier import: ${detail}; what both hold is told twice`,
+      })),
+  )
 }
 
 /** The generated market of a seed; one simulation serves one view, so it is run once for each. */

@@ -468,6 +468,21 @@ describe('what is reported', () => {
     expect(manifest.counts).toEqual({ 'recalled u=17': 1 })
     expect(manifest.recalled).toEqual({ chain: 'u=17' })
   })
+
+  test('the same time of the same stream from two sources, which would be told twice', async () => {
+    const start = 1_721_347_200_000_000
+    const span = (from: number, to: number) =>
+      Array.from({ length: to - from }, (_, i) => trade(start + (from + i) * 1e6, 100, 1))
+    await runImport(catalog, importer(), await file(span(0, 10)))
+    const apart = await runImport(catalog, importer(), await file(span(10, 20)))
+    const across = await runImport(catalog, importer(), await file(span(5, 8)))
+    expect(apart.manifest.traps.map(({ name }) => name)).not.toContain('overlaps-import')
+    const trap = across.manifest.traps.find(({ name }) => name === 'overlaps-import')
+    expect(trap).toMatchObject({
+      count: 1,
+      first: [{ detail: expect.stringMatching(/^trade of .* is also in input-/) }],
+    })
+  })
 })
 
 describe('all or nothing', () => {

@@ -22,6 +22,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
+import { isoTime } from '../core/clock.ts'
 import { GimbalError } from '../core/errors.ts'
 import type { InstrumentSpec } from '../market/instrument.ts'
 import { type Catalog, instrumentsText } from './catalog.ts'
@@ -174,6 +175,7 @@ async function stage(
       ordinal: earlier.reduce((last, { ordinal }) => Math.max(last, ordinal), replaced?.ordinal ?? 0) + 1,
       lines: reading.lineCount,
       ...found,
+      traps: [...found.traps, ...overlaps(files, earlier)],
       files,
     }
     for (const [name, record] of sink.records()) records.set(name, record)
@@ -183,6 +185,39 @@ async function stage(
     spill.close()
     rmSync(join(staging, 'rows.spill'), { force: true })
   }
+}
+
+/**
+ * The trap of telling something twice: the same stream of the same instrument over the same time from two sources.
+ *
+ * Families of contracts are left out: their files hold different contracts at the same time as a rule.
+ */
+function overlaps(files: readonly FileFacts[], earlier: readonly Manifest[]): Manifest['traps'] {
+  const found: string[] = []
+  for (const { stream, venue, family, firstUs, lastUs } of files) {
+    if (!/-(SPOT|PERP)$/.test(family)) continue
+    for (const manifest of earlier) {
+      const same = manifest.files.find(
+        (other) =>
+          other.stream === stream &&
+          other.venue === venue &&
+          other.family === family &&
+          other.firstUs < lastUs &&
+          other.lastUs > firstUs,
+      )
+      if (!same) continue
+      const from = isoTime(Math.max(firstUs, same.firstUs)).slice(0, 19)
+      found.push(`${stream} of ${family}@${venue} from ${from} is also in ${manifest.source.name}`)
+    }
+  }
+  if (found.length === 0) return []
+  return [
+    {
+      name: 'overlaps-import',
+      count: found.length,
+      first: found.slice(0, 5).map((detail) => ({ line: 1, byte: 0, detail })),
+    },
+  ]
 }
 
 function refuseIfRejected(

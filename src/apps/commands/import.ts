@@ -107,6 +107,12 @@ function summarise(terminal: Terminal, name: string, { status, manifest }: Impor
   terminal.line(
     `  ${count(manifest.lines, 'line')}, ${count(manifest.gaps.count, 'gap')}, ${count(manifest.instruments, 'instrument')}`,
   )
+  for (const { stream, venue, outOfOrderRows, duplicateRows } of manifest.streams) {
+    if (outOfOrderRows > 0)
+      terminal.line(`  out of order: ${count(outOfOrderRows, 'row')} of ${stream}@${venue}, kept as they came`)
+    if (duplicateRows > 0)
+      terminal.line(`  repeated: ${count(duplicateRows, 'row')} of ${stream}@${venue}, kept as they came`)
+  }
   for (const [what, number] of Object.entries(manifest.counts)) terminal.line(`  counted ${what}: ${thousands(number)}`)
   for (const { name: reason, count: number, first } of manifest.rejects)
     terminal.line(
