@@ -193,22 +193,26 @@ async function stage(
  * Families of contracts are left out: their files hold different contracts at the same time as a rule.
  */
 function overlaps(files: readonly FileFacts[], earlier: readonly Manifest[]): Manifest['traps'] {
-  const found: string[] = []
-  for (const { stream, venue, family, firstUs, lastUs } of files) {
-    if (!/-(SPOT|PERP)$/.test(family)) continue
-    for (const manifest of earlier) {
-      const same = manifest.files.find(
-        (other) =>
-          other.stream === stream &&
-          other.venue === venue &&
-          other.family === family &&
-          other.firstUs < lastUs &&
-          other.lastUs > firstUs,
-      )
-      if (!same) continue
-      const from = isoTime(Math.max(firstUs, same.firstUs)).slice(0, 19)
-      found.push(`${stream} of ${family}@${venue} from ${from} is also in ${manifest.source.name}`)
+  const key = ({ stream, venue, family }: FileFacts) => `${stream} of ${family}@${venue}`
+  const wanted = new Set(files.filter(({ family }) => /-(SPOT|PERP)$/.test(family)).map(key))
+  const told = new Map<string, { facts: FileFacts; source: string }[]>()
+  for (const manifest of earlier) {
+    for (const facts of manifest.files) {
+      const name = key(facts)
+      if (!wanted.has(name)) continue
+      const list = told.get(name) ?? []
+      told.set(name, list)
+      list.push({ facts, source: manifest.source.name })
     }
+  }
+  const found: string[] = []
+  for (const facts of files) {
+    const same = told
+      .get(key(facts))
+      ?.find(({ facts: other }) => other.firstUs < facts.lastUs && other.lastUs > facts.firstUs)
+    if (!same) continue
+    const from = isoTime(Math.max(facts.firstUs, same.facts.firstUs)).slice(0, 19)
+    found.push(`${key(facts)} from ${from} is also in ${same.source}`)
   }
   if (found.length === 0) return []
   return [
