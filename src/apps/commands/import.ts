@@ -44,7 +44,13 @@ export async function importFiles(terminal: Terminal, options: ImportOptions, ar
   const catalog = new Catalog(options.catalog)
   const results: { file: string; result?: ImportResult; error?: GimbalError }[] = []
   for (const path of args) {
-    if (!existsSync(path) || !statSync(path).isFile()) throw new GimbalError('file-missing', 'No such file', { path })
+    if (!existsSync(path)) throw new GimbalError('file-missing', 'No such file', { path })
+    if (!statSync(path).isFile()) {
+      throw new GimbalError('argument-invalid', 'That is a folder: name its files, in the order they were recorded', {
+        path,
+        example: `gimbal import ${path}/*`,
+      })
+    }
     const members = await inputMembers(path)
     for (const member of members.length > 0 ? members : [undefined]) {
       const file = await openInput(path, member)
