@@ -359,7 +359,7 @@ describe('settings', () => {
     venue.book(0, 1, 3)
     teach(venue, 1)
     expect(policy.name).toBe('market-maker')
-    expect(quotes(venue, 1).bid).toBeDefined()
+    expect(quotes(venue, 1).bid?.order).toMatchObject({ instrument: 1, side: 1 })
     expect(quotes(venue, 0).bid).toBeUndefined()
   })
 })

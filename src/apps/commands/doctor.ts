@@ -42,20 +42,20 @@ export async function doctor(terminal: Terminal, options: { readonly catalog?: s
     rmSync(folder, { recursive: true })
     return tmpdir()
   })
+  await check('disk', 'free some space: tapes take 41 bytes a row beside the catalog', () => {
+    const { bavail, bsize } = statfsSync(options.catalog && existsSync(options.catalog) ? options.catalog : '.')
+    const gigabytes = (bavail * bsize) / 1e9
+    if (gigabytes < 1) throw new Error(`${gigabytes.toFixed(1)} GB free`)
+    return `${gigabytes.toFixed(0)} GB free`
+  })
   await check(
-    'disk',
-    'free some space: a catalog is about a tenth of its raw recordings, its tapes about as large as they',
+    'memory',
+    'close something: building the tapes of a catalog for the first time takes up to 450 MB',
     () => {
-      const { bavail, bsize } = statfsSync(options.catalog && existsSync(options.catalog) ? options.catalog : '.')
-      const gigabytes = (bavail * bsize) / 1e9
-      if (gigabytes < 1) throw new Error(`${gigabytes.toFixed(1)} GB free`)
-      return `${gigabytes.toFixed(0)} GB free`
+      if (freemem() < 5e8) throw new Error(`${thousands(Math.round(freemem() / 1e6))} MB free`)
+      return `${thousands(Math.round(freemem() / 1e6))} MB free, ${availableParallelism()} threads`
     },
   )
-  await check('memory', 'close something: an import wants half a gigabyte', () => {
-    if (freemem() < 3e8) throw new Error(`${thousands(Math.round(freemem() / 1e6))} MB free`)
-    return `${thousands(Math.round(freemem() / 1e6))} MB free, ${availableParallelism()} threads`
-  })
   if (options.catalog) {
     const folder = options.catalog
     await check(
