@@ -19,7 +19,7 @@ import {
   type RunReport,
   reportJson,
 } from '../report/runReport.ts'
-import { settingsHash, TrialLedger } from '../report/trialLedger.ts'
+import { settingsHash, TrialLedger } from '../research/trialLedger.ts'
 import { BacktestLoop } from '../sim/backtest.ts'
 import { buildEngine, buildExchange, planToJson, type RunPlan } from './runPlan.ts'
 

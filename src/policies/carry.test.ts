@@ -7,6 +7,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { HOUR_US, SECOND_US } from '../core/clock.ts'
+import type { SettingValue } from '../core/settings.ts'
 import { Engine } from '../engine/engine.ts'
 import { NoJournal } from '../journal/journal.ts'
 import { type Instrument, Universe } from '../market/instrument.ts'
@@ -14,7 +15,6 @@ import { Kind } from '../market/tape.ts'
 import { OpenGate } from '../risk/gate.ts'
 import { Carry, carryOutlook, deleveragingCut } from './carry.ts'
 import { IdealVenue, idealInstrument } from './idealVenue.ts'
-import type { SettingValue } from './settings.ts'
 
 const SPOT = 0
 const PERP = 1

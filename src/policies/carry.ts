@@ -20,12 +20,12 @@
 
 import { HOUR_US, SECOND_US } from '../core/clock.ts'
 import { GimbalError } from '../core/errors.ts'
+import { readSettings, type SettingsOf, type SettingValue } from '../core/settings.ts'
 import { ExponentialMoments } from '../features/exponentialMoments.ts'
 import { atomsPerUnit, dollarLike, type Instrument, type Universe } from '../market/instrument.ts'
 import type { MarketState } from '../market/marketState.ts'
 import type { OrderEvent } from '../market/order.ts'
 import type { Policy, PolicyContext } from './policy.ts'
-import { readSettings, type SettingsOf, type SettingValue } from './settings.ts'
 
 export const CARRY_SETTINGS = {
   pairs: {
@@ -205,7 +205,7 @@ export class Carry implements Policy {
 
   /** @throws {GimbalError} `config-invalid`, `instrument-unknown`. */
   static fromSettings(given: Readonly<Record<string, SettingValue>>, universe: Universe): Carry {
-    const settings = readSettings('carry', CARRY_SETTINGS, given)
+    const settings = readSettings('policy carry', CARRY_SETTINGS, given)
     if (settings.leverageMax <= settings.leverageTarget)
       throw new GimbalError('config-invalid', 'Policy carry cuts to a leverage it would cut again', {
         leverageTarget: settings.leverageTarget,

@@ -11,7 +11,6 @@ export {
   steadyStateSkew,
 } from './quoteFormulas.ts'
 export { buildPolicy, POLICIES, type PolicyOffer } from './registry.ts'
-export { readSettings, type Setting, type SettingsOf, type SettingsShape, type SettingValue } from './settings.ts'
 export {
   EwmaVolatility,
   VOLATILITY_TARGET_SETTINGS,

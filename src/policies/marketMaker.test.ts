@@ -9,6 +9,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { SECOND_US } from '../core/clock.ts'
 import { Random } from '../core/random.ts'
+import type { SettingValue } from '../core/settings.ts'
 import { Engine } from '../engine/engine.ts'
 import { NoJournal } from '../journal/journal.ts'
 import { type Instrument, Universe } from '../market/instrument.ts'
@@ -17,7 +18,6 @@ import { Flag, Kind } from '../market/tape.ts'
 import { OpenGate } from '../risk/gate.ts'
 import { IdealVenue, idealInstrument } from './idealVenue.ts'
 import { MarketMaker } from './marketMaker.ts'
-import type { SettingValue } from './settings.ts'
 
 const PERP = idealInstrument('perp')
 

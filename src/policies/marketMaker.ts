@@ -13,15 +13,16 @@
  */
 
 import { SECOND_US } from '../core/clock.ts'
+import { readSettings, type SettingsOf, type SettingValue } from '../core/settings.ts'
 import { OrderIntensity } from '../features/orderIntensity.ts'
 import { RealisedVolatility } from '../features/realisedVolatility.ts'
 import { ASK, BID, type Side } from '../market/book.ts'
 import type { Instrument, Universe } from '../market/instrument.ts'
 import type { MarketState } from '../market/marketState.ts'
 import type { OrderEvent } from '../market/order.ts'
+import { chooseInstruments, lotWorth } from './instrumentChoice.ts'
 import type { Policy, PolicyContext } from './policy.ts'
 import { finiteHorizonBidDistance, steadyStateBidDistance } from './quoteFormulas.ts'
-import { chooseInstruments, lotWorth, readSettings, type SettingsOf, type SettingValue } from './settings.ts'
 
 export const MARKET_MAKER_SETTINGS = {
   instruments: {
@@ -128,7 +129,7 @@ export class MarketMaker implements Policy {
 
   /** @throws {GimbalError} `config-invalid`, `instrument-unknown`. */
   static fromSettings(given: Readonly<Record<string, SettingValue>>, universe: Universe): MarketMaker {
-    const settings = readSettings('market-maker', MARKET_MAKER_SETTINGS, given)
+    const settings = readSettings('policy market-maker', MARKET_MAKER_SETTINGS, given)
     const perps = universe.instruments.some(({ kind }) => kind === 'perp')
     const suits = ({ kind }: Instrument) =>
       settings.instruments === '' ? kind === (perps ? 'perp' : 'spot') : kind !== 'option' && kind !== 'pool'

@@ -1,11 +1,11 @@
 /** @file The policies that come with gimbal, by the name the command line knows them by. */
 
 import { GimbalError } from '../core/errors.ts'
+import type { SettingsShape, SettingValue } from '../core/settings.ts'
 import type { Universe } from '../market/instrument.ts'
 import { CARRY_SETTINGS, Carry } from './carry.ts'
 import { MARKET_MAKER_SETTINGS, MarketMaker } from './marketMaker.ts'
 import type { Policy } from './policy.ts'
-import type { SettingsShape, SettingValue } from './settings.ts'
 import { VOLATILITY_TARGET_SETTINGS, VolatilityTarget } from './volatilityTarget.ts'
 
 /** A policy as the command line offers it. */

@@ -7,12 +7,12 @@
 import { describe, expect, test } from 'vitest'
 import { HOUR_US, MINUTE_US } from '../core/clock.ts'
 import { Random } from '../core/random.ts'
+import type { SettingValue } from '../core/settings.ts'
 import { Engine } from '../engine/engine.ts'
 import { NoJournal } from '../journal/journal.ts'
 import { type Instrument, Universe } from '../market/instrument.ts'
 import { OpenGate } from '../risk/gate.ts'
 import { IdealVenue, idealInstrument } from './idealVenue.ts'
-import type { SettingValue } from './settings.ts'
 import { type VolatilityForecaster, VolatilityTarget } from './volatilityTarget.ts'
 
 /** A forecaster that always says the same. */

@@ -12,10 +12,11 @@
  */
 
 import { HOUR_US, MINUTE_US, SECOND_US } from '../core/clock.ts'
+import { readSettings, type SettingsOf, type SettingValue } from '../core/settings.ts'
 import { RealisedVolatility } from '../features/realisedVolatility.ts'
 import type { Instrument, Universe } from '../market/instrument.ts'
+import { chooseInstruments, lotWorth } from './instrumentChoice.ts'
 import type { Policy, PolicyContext } from './policy.ts'
-import { chooseInstruments, lotWorth, readSettings, type SettingsOf, type SettingValue } from './settings.ts'
 
 export const VOLATILITY_TARGET_SETTINGS = {
   instruments: {
@@ -140,7 +141,7 @@ export class VolatilityTarget implements Policy {
     universe: Universe,
     forecaster?: VolatilityForecaster,
   ): VolatilityTarget {
-    const settings = readSettings('volatility-target', VOLATILITY_TARGET_SETTINGS, given)
+    const settings = readSettings('policy volatility-target', VOLATILITY_TARGET_SETTINGS, given)
     const perps = universe.instruments.some(({ kind }) => kind === 'perp')
     const suits = ({ kind }: Instrument) =>
       settings.instruments === '' ? kind === (perps ? 'perp' : 'spot') : kind !== 'option' && kind !== 'pool'

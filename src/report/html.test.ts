@@ -7,10 +7,10 @@
 
 import { describe, expect, test } from 'vitest'
 import { MINUTE_US, SECOND_US } from '../core/clock.ts'
+import type { TrialEvidence } from '../research/sharpe.ts'
 import { niceTicks, timeTicks } from './chart.ts'
 import { bps, compact, count, dollars, escaped, fixed, latency, percent, plain, signedDollars, utc } from './figures.ts'
 import { renderReport } from './html.ts'
-import type { TrialEvidence } from './performance.ts'
 import { buildRunReport, durationText, parseReports, type RunReport, reportJson } from './runReport.ts'
 import { scriptedReport, scriptedRun } from './scriptedRun.ts'
 

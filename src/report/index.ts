@@ -10,15 +10,11 @@ export {
 } from './collector.ts'
 export { renderReport } from './html.ts'
 export {
-  expectedBestSharpe,
-  minimumTrackRecord,
   type Performance,
   performance,
-  probabilisticSharpe,
   type ReturnMoments,
   type SharpeEvidence,
   score,
-  type TrialEvidence,
 } from './performance.ts'
 export {
   type Assumption,
@@ -30,4 +26,3 @@ export {
   type RunReport,
   reportJson,
 } from './runReport.ts'
-export { settingsHash, type Trial, TrialLedger } from './trialLedger.ts'

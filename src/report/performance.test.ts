@@ -9,17 +9,9 @@ import { existsSync, readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { DAY_US, HOUR_US, MINUTE_US } from '../core/clock.ts'
-import {
-  DrawdownTracker,
-  expectedBestSharpe,
-  judgedClock,
-  minimumTrackRecord,
-  normalCdf,
-  normalQuantile,
-  performance,
-  probabilisticSharpe,
-  ReturnClock,
-} from './performance.ts'
+import { normalCdf, normalQuantile } from '../core/normal.ts'
+import { expectedBestSharpe, minimumTrackRecord, probabilisticSharpe } from '../research/sharpe.ts'
+import { DrawdownTracker, judgedClock, performance, ReturnClock } from './performance.ts'
 
 /** Moments of `count` returns alternating around `mean`. */
 function moments(clockUs: number, count: number, mean = 0.001, swing = 0.002) {

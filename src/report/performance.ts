@@ -10,6 +10,7 @@
 
 import { DAY_US, HOUR_US, MINUTE_US } from '../core/clock.ts'
 import { GimbalError } from '../core/errors.ts'
+import { expectedBestSharpe, minimumTrackRecord, probabilisticSharpe, type TrialEvidence } from '../research/sharpe.ts'
 
 /** Fewest returns a Sharpe ratio is reckoned from. */
 export const RETURNS_NEEDED = 30
@@ -204,19 +205,6 @@ export class DrawdownTracker {
   }
 }
 
-/** How many tries stand behind a result, as the trial ledger counted them. */
-export interface TrialEvidence {
-  /** What was searched over: trials of one family compete for the same conclusion. */
-  readonly family: string
-  /** Different trials of this family so far, this one included: at least 1. */
-  readonly trialCount: number
-  /** Variance of the trials' Sharpe ratios per return of {@link clockUs}; null while fewer than two were scored. */
-  readonly sharpeVariance: number | null
-  readonly clockUs: number
-  /** Hash of the ledger's last line, so that a later cut is noticed; null when no ledger was kept. */
-  readonly ledgerHead: string | null
-}
-
 /** A Sharpe ratio with everything it must not be shown without. */
 export interface SharpeEvidence {
   /** Mean over deviation of the returns on the clock; no risk-free rate is subtracted. */
@@ -404,92 +392,4 @@ function sharpeEvidence(
     deflated,
     returnsNeeded: ratio > 0 ? minimumTrackRecord(ratio, 0, skew, kurtosis, 0.05) : null,
   }
-}
-
-/**
- * Probability that the true Sharpe ratio exceeds `benchmark`, given the one observed.
- *
- * @param sharpe Per return, as is `benchmark`. @param count Number of returns.
- * @param kurtosis Raw (3 is normal); the formula with excess kurtosis gives other numbers.
- * @returns NaN where skew and kurtosis make the estimated variance negative.
- *
- * Accuracy: 1e-9 against 40-digit references (test "probabilistic and deflated Sharpe").
- * Source: Bailey & López de Prado (2012), equation 11.
- */
-export function probabilisticSharpe(
-  sharpe: number,
-  benchmark: number,
-  count: number,
-  skew: number,
-  kurtosis: number,
-): number {
-  const spread = 1 - skew * sharpe + ((kurtosis - 1) / 4) * sharpe * sharpe
-  return spread > 0 ? normalCdf(((sharpe - benchmark) * Math.sqrt(count - 1)) / Math.sqrt(spread)) : Number.NaN
-}
-
-const EULER_MASCHERONI = 0.5772156649015329
-
-/**
- * The best Sharpe ratio to be expected from `trialCount` trials that have no edge; 0 for a single one.
- *
- * @param variance Of the trials' Sharpe ratios, in the square of their unit.
- * Source: Bailey & López de Prado (2014), from the expected maximum of normal draws.
- */
-export function expectedBestSharpe(trialCount: number, variance: number): number {
-  if (trialCount <= 1) return 0
-  const usual = normalQuantile(1 - 1 / trialCount)
-  const rare = normalQuantile(1 - 1 / (trialCount * Math.E))
-  return Math.sqrt(variance) * ((1 - EULER_MASCHERONI) * usual + EULER_MASCHERONI * rare)
-}
-
-/**
- * Returns needed for `sharpe` to be above `benchmark` with confidence 1 − `alpha`; infinite when it is not above.
- *
- * Source: Bailey & López de Prado (2012), equation 13.
- */
-export function minimumTrackRecord(
-  sharpe: number,
-  benchmark: number,
-  skew: number,
-  kurtosis: number,
-  alpha: number,
-): number {
-  if (sharpe <= benchmark) return Number.POSITIVE_INFINITY
-  const spread = 1 - skew * sharpe + ((kurtosis - 1) / 4) * sharpe * sharpe
-  return 1 + spread * (normalQuantile(1 - alpha) / (sharpe - benchmark)) ** 2
-}
-
-/**
- * Standard normal distribution function.
- *
- * Accuracy: 1e-14 absolute. Source: G. Marsaglia, "Evaluating the normal distribution", J. Statistical Software 11(4)
- * (2004): a series that converges for every x and needs about 10 |x| terms.
- */
-export function normalCdf(x: number): number {
-  if (x < -8.5) return 0
-  if (x > 8.5) return 1
-  let sum = x
-  let before = 0
-  let term = x
-  for (let i = 3; sum !== before; i += 2) {
-    before = sum
-    term *= (x * x) / i
-    sum += term
-  }
-  return 0.5 + sum * Math.exp(-0.5 * x * x - 0.9189385332046728)
-}
-
-/**
- * Inverse of {@link normalCdf}, by Newton's method from a rational start (Abramowitz & Stegun 26.2.23, error under 4.5e-4).
- *
- * @param p In (0, 1).
- */
-export function normalQuantile(p: number): number {
-  if (!(p > 0 && p < 1)) return p === 0 ? Number.NEGATIVE_INFINITY : p === 1 ? Number.POSITIVE_INFINITY : Number.NaN
-  const tail = Math.min(p, 1 - p)
-  const t = Math.sqrt(-2 * Math.log(tail))
-  const start = t - (2.515517 + t * (0.802853 + t * 0.010328)) / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308)))
-  let x = p < 0.5 ? -start : start
-  for (let i = 0; i < 4; i++) x -= (normalCdf(x) - p) / (Math.exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI))
-  return x
 }

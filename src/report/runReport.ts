@@ -7,8 +7,9 @@
 
 import { DAY_US, HOUR_US, MINUTE_US, SECOND_US } from '../core/clock.ts'
 import { GimbalError } from '../core/errors.ts'
+import type { TrialEvidence } from '../research/sharpe.ts'
 import type { CollectedRun } from './collector.ts'
-import { type Performance, performance, type TrialEvidence } from './performance.ts'
+import { type Performance, performance } from './performance.ts'
 
 /** Raised when a field changes its meaning or goes; adding fields does not raise it. */
 export const REPORT_SCHEMA_VERSION = 1

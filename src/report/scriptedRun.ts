@@ -14,10 +14,10 @@ import { Instrument, type InstrumentSpec, Universe } from '../market/instrument.
 import type { AccountEvent, Intent, Order, OrderEvent, OrderEventKind } from '../market/order.ts'
 import { Flag, Kind, MemoryTape, MergedTape, type TapeBatch } from '../market/tape.ts'
 import type { Policy, PolicyContext } from '../policies/policy.ts'
+import type { TrialEvidence } from '../research/sharpe.ts'
 import { type GateAct, OpenGate } from '../risk/gate.ts'
 import { runBacktest, type SimulatedVenue } from '../sim/backtest.ts'
 import { type CollectedRun, RunCollector } from './collector.ts'
-import type { TrialEvidence } from './performance.ts'
 import { buildRunReport, type RunReport } from './runReport.ts'
 
 const FEES = { makerBps: -0.5, takerBps: 4.5, source: 'scripted' }

@@ -2,8 +2,8 @@
 
 import { join } from 'node:path'
 import { GimbalError } from '../../core/errors.ts'
+import { readSettings } from '../../core/settings.ts'
 import { POLICIES } from '../../policies/registry.ts'
-import { readSettings } from '../../policies/settings.ts'
 import { queueModelNamed } from '../../sim/queueModels.ts'
 import { defaultCash, type RunOutcome, runBacktestJob } from '../backtestRun.ts'
 import { runData } from '../runData.ts'
@@ -97,7 +97,7 @@ export async function backtest(terminal: Terminal, options: BacktestOptions): Pr
 
 /** As `buildPolicy` would, as far as it can be judged without knowing the instruments. @throws {GimbalError} `config-invalid`. */
 function checkPolicy(name: string, given: Readonly<Record<string, string>>): void {
-  if (Object.hasOwn(POLICIES, name)) readSettings(name, POLICIES[name]!.settings, given)
+  if (Object.hasOwn(POLICIES, name)) readSettings(`policy ${name}`, POLICIES[name]!.settings, given)
   else
     throw new GimbalError('config-invalid', 'No such policy', { asked: name, known: Object.keys(POLICIES).join(' ') })
 }

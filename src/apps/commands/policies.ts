@@ -1,8 +1,8 @@
 /** @file `gimbal policies`: which policies there are, with their settings, defaults and ranges. */
 
 import { GimbalError } from '../../core/errors.ts'
+import type { Setting } from '../../core/settings.ts'
 import { POLICIES } from '../../policies/registry.ts'
-import type { Setting } from '../../policies/settings.ts'
 import { EXIT, type Terminal, wrapped } from '../terminal.ts'
 
 export async function policies(terminal: Terminal, _options: object, args: string[]): Promise<number> {

@@ -24,7 +24,7 @@ import {
 } from 'node:fs'
 import { hostname } from 'node:os'
 import { GimbalError } from '../core/errors.ts'
-import type { TrialEvidence } from './performance.ts'
+import type { TrialEvidence } from './sharpe.ts'
 
 /** One run that was scored. */
 export interface Trial {

@@ -1,0 +1,74 @@
+/**
+ * @file What a Sharpe ratio is worth, given how long it was watched and how many were tried.
+ *
+ * Sources: D. Bailey, M. López de Prado, "The Sharpe ratio efficient frontier", J. Risk 15(2) (2012); "The deflated
+ * Sharpe ratio", J. Portfolio Management 40(5) (2014).
+ */
+
+import { normalCdf, normalQuantile } from '../core/normal.ts'
+
+/** How many tries stand behind a result, as the trial ledger counted them. */
+export interface TrialEvidence {
+  /** What was searched over: trials of one family compete for the same conclusion. */
+  readonly family: string
+  /** Different trials of this family so far, this one included: at least 1. */
+  readonly trialCount: number
+  /** Variance of the trials' Sharpe ratios per return of {@link clockUs}; null while fewer than two were scored. */
+  readonly sharpeVariance: number | null
+  readonly clockUs: number
+  /** Hash of the ledger's last line, so that a later cut is noticed; null when no ledger was kept. */
+  readonly ledgerHead: string | null
+}
+
+/**
+ * Probability that the true Sharpe ratio exceeds `benchmark`, given the one observed.
+ *
+ * @param sharpe Per return, as is `benchmark`. @param count Number of returns.
+ * @param kurtosis Raw (3 is normal); the formula with excess kurtosis gives other numbers.
+ * @returns NaN where skew and kurtosis make the estimated variance negative.
+ *
+ * Accuracy: 1e-9 against 40-digit references (test "probabilistic and deflated Sharpe").
+ * Source: Bailey & López de Prado (2012), equation 11.
+ */
+export function probabilisticSharpe(
+  sharpe: number,
+  benchmark: number,
+  count: number,
+  skew: number,
+  kurtosis: number,
+): number {
+  const spread = 1 - skew * sharpe + ((kurtosis - 1) / 4) * sharpe * sharpe
+  return spread > 0 ? normalCdf(((sharpe - benchmark) * Math.sqrt(count - 1)) / Math.sqrt(spread)) : Number.NaN
+}
+
+const EULER_MASCHERONI = 0.5772156649015329
+
+/**
+ * The best Sharpe ratio to be expected from `trialCount` trials that have no edge; 0 for a single one.
+ *
+ * @param variance Of the trials' Sharpe ratios, in the square of their unit.
+ * Source: Bailey & López de Prado (2014), from the expected maximum of normal draws.
+ */
+export function expectedBestSharpe(trialCount: number, variance: number): number {
+  if (trialCount <= 1) return 0
+  const usual = normalQuantile(1 - 1 / trialCount)
+  const rare = normalQuantile(1 - 1 / (trialCount * Math.E))
+  return Math.sqrt(variance) * ((1 - EULER_MASCHERONI) * usual + EULER_MASCHERONI * rare)
+}
+
+/**
+ * Returns needed for `sharpe` to be above `benchmark` with confidence 1 − `alpha`; infinite when it is not above.
+ *
+ * Source: Bailey & López de Prado (2012), equation 13.
+ */
+export function minimumTrackRecord(
+  sharpe: number,
+  benchmark: number,
+  skew: number,
+  kurtosis: number,
+  alpha: number,
+): number {
+  if (sharpe <= benchmark) return Number.POSITIVE_INFINITY
+  const spread = 1 - skew * sharpe + ((kurtosis - 1) / 4) * sharpe * sharpe
+  return 1 + spread * (normalQuantile(1 - alpha) / (sharpe - benchmark)) ** 2
+}
