@@ -31,6 +31,8 @@ export type ErrorCode =
   | 'reconcile-failed'
   | 'replay-diverged'
   | 'reset-refused'
+  | 'schema-mismatch'
+  | 'table-invalid'
   | 'venue-refused'
 
 /** Figures worth printing beside a message: what was expected, what was found, in which unit. */

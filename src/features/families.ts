@@ -1,0 +1,10 @@
+/** @file The feature families that come with gimbal, by name. A new family is a file beside this one and a line here. */
+
+import type { FeatureFamily } from './feature.ts'
+import { TIME_OF_DAY } from './timeOfDay.ts'
+
+const ALL: readonly FeatureFamily[] = [TIME_OF_DAY]
+
+export const FAMILIES: Readonly<Record<string, FeatureFamily>> = Object.fromEntries(
+  ALL.map((family) => [family.name, family]),
+)
