@@ -1,0 +1,8 @@
+/** @file The batch definition of every family, by the family's name: a family without one fails the joint test. */
+
+import type { Oracle } from './oracle.ts'
+import { timeOfDay } from './oracles/timeOfDay.ts'
+
+export const ORACLES: Readonly<Record<string, Oracle>> = {
+  'time-of-day': timeOfDay,
+}
