@@ -25,6 +25,8 @@ import type { Universe } from '../market/instrument.ts'
 import { MarketState } from '../market/marketState.ts'
 import type { AccountEvent, Intent, Order, OrderEvent } from '../market/order.ts'
 import { Flag, type TapeBatch } from '../market/tape.ts'
+import { type Forecast, type Forecasts, NO_FORECASTS } from '../models/forecast.ts'
+import { ForecastDesk, type Forecaster } from '../models/forecastDesk.ts'
 import type { OpenOrder, Policy, PolicyContext } from '../policies/policy.ts'
 import { Ledger } from '../portfolio/portfolio.ts'
 import type { Gate, GateAct, GateReset, Scope } from '../risk/gate.ts'
@@ -48,6 +50,8 @@ export interface Observer {
   onAccountEvent?(event: AccountEvent): void
   onGateAct?(act: GateAct): void
   onGateReset?(reset: GateReset): void
+  /** A model spoke; the object is overwritten by its next forecast. */
+  onForecast?(forecast: Forecast): void
   /** At most once per `sampleUs` of engine time, when a moment is over: every event of `timeUs` has been dealt with. */
   onSample?(timeUs: number): void
   readonly sampleUs?: number
@@ -63,6 +67,8 @@ export interface EngineOptions {
   /** Opening balances in whole units by currency. */
   readonly cash: Readonly<Record<string, number>>
   readonly seed: number
+  /** Models to run; they hear every row before the policies do. */
+  readonly forecasters?: readonly Forecaster[]
   readonly observer?: Observer
 }
 
@@ -97,6 +103,7 @@ export class Engine implements EngineParts {
   readonly #journal: Journal
   readonly #venue: VenuePort
   readonly #observer: Observer | undefined
+  readonly #desk: ForecastDesk | undefined
   readonly #contexts: Context[]
   /** Policies to call per instrument. */
   readonly #listeners: Policy[][]
@@ -121,6 +128,8 @@ export class Engine implements EngineParts {
     this.#sampleUs = options.observer?.sampleUs ?? Number.POSITIVE_INFINITY
     this.#nextSampleUs = this.#sampleUs < Number.POSITIVE_INFINITY ? Number.MIN_SAFE_INTEGER : Number.POSITIVE_INFINITY
     this.gate = options.gate(this)
+    const { forecasters = [] } = options
+    this.#desk = forecasters.length > 0 ? new ForecastDesk(forecasters, options.universe, this.markets) : undefined
     const random = new Random(options.seed)
     this.#contexts = options.policies.map(
       (policy, index) => new Context(this, index, random.fork(`policy/${index}/${policy.name}`)),
@@ -164,7 +173,9 @@ export class Engine implements EngineParts {
   get nextClockUs(): number {
     const timer = this.#timers.nextUs
     const gate = this.gate.nextClockUs
-    return Math.min(timer, gate)
+    // A sample due at t holds everything of t: it is taken a microsecond later.
+    const sample = this.#desk ? this.#desk.dueUs + 1 : Number.POSITIVE_INFINITY
+    return Math.min(timer, gate, sample)
   }
 
   /** One tape row, `timeUs` being its time in order of receipt. Decisions happen only at the end of its message. */
@@ -173,12 +184,15 @@ export class Engine implements EngineParts {
     this.#advance(timeUs)
     const nowUs = this.clock.nowUs
     this.#journal.row(batch, row, instrument, nowUs)
+    if (this.#desk?.sampleDue(nowUs - 1)) this.#spread()
     const market = this.markets[instrument]!
     if ((batch.flags[row]! & Flag.END) === 0) {
       market.apply(batch, row, nowUs)
+      this.#desk?.onRow(batch, row, instrument, nowUs)
       return
     }
     market.apply(batch, row, nowUs)
+    if (this.#desk?.onRow(batch, row, instrument, nowUs)) this.#spread()
     this.gate.onMarket(instrument, nowUs)
     this.#carryOut()
     const listeners = this.#listeners[instrument]!
@@ -191,6 +205,7 @@ export class Engine implements EngineParts {
     this.#advance(timeUs)
     const nowUs = this.clock.nowUs
     this.#journal.clock(nowUs)
+    if (this.#desk?.sampleDue(nowUs - 1)) this.#spread()
     this.gate.onClock(nowUs)
     this.#carryOut()
     for (let timer = this.#timers.take(nowUs); timer; timer = this.#timers.take(nowUs)) {
@@ -441,6 +456,30 @@ export class Engine implements EngineParts {
     }
   }
 
+  /**
+   * New forecasts: the gate hears how far each model is from home, then the policies that trade the instrument are told.
+   * Nothing of it is an input: forecasts are a function of the rows, and a replay makes them again.
+   */
+  #spread(): void {
+    const nowUs = this.clock.nowUs
+    for (const forecast of this.#desk!.fresh) {
+      this.#observer?.onForecast?.(forecast)
+      for (const [index, policy] of this.#policies.entries()) {
+        if (!policy.onForecast || !this.#listeners[forecast.instrument]!.includes(policy)) continue
+        this.gate.reportRange(index, forecast.outside, nowUs)
+      }
+    }
+    this.#carryOut()
+    for (const forecast of this.#desk!.fresh) {
+      for (const policy of this.#listeners[forecast.instrument]!) policy.onForecast?.(forecast)
+    }
+  }
+
+  /** @internal What policies may ask of models. */
+  get forecasts(): Forecasts {
+    return this.#desk ?? NO_FORECASTS
+  }
+
   /** Moves the clock. The moment that ends is shown to the observer first: all its events are in, on every instrument. */
   #advance(timeUs: number): void {
     const { nowUs } = this.clock
@@ -472,6 +511,7 @@ class Context implements PolicyContext {
   readonly universe: Universe
   readonly portfolio: Ledger
   readonly random: Random
+  readonly forecasts: Forecasts
   lastRefusal = ''
   readonly #engine: Engine
   readonly #policy: number
@@ -481,6 +521,7 @@ class Context implements PolicyContext {
     this.universe = engine.universe
     this.portfolio = engine.ledger
     this.random = random
+    this.forecasts = engine.forecasts
     this.#engine = engine
     this.#policy = policy
   }

@@ -11,6 +11,7 @@ import type { Random } from '../core/random.ts'
 import type { Universe } from '../market/instrument.ts'
 import type { MarketState } from '../market/marketState.ts'
 import type { AccountEvent, Intent, OrderEvent } from '../market/order.ts'
+import type { Forecast, Forecasts } from '../models/forecast.ts'
 import type { Portfolio } from '../portfolio/portfolio.ts'
 
 /** One of our orders as we know it; read-only for policies. */
@@ -34,6 +35,8 @@ export interface PolicyContext {
   readonly universe: Universe
   readonly portfolio: Portfolio
   readonly random: Random
+  /** What models say; of nothing in a run without models. */
+  readonly forecasts: Forecasts
   market(instrument: number): MarketState
   /** This policy's own open orders, in order of submission. */
   orders(): readonly OpenOrder[]
@@ -64,5 +67,7 @@ export interface Policy {
   onMarket(instrument: number): void
   onOrder?(event: OrderEvent): void
   onAccount?(event: AccountEvent): void
+  /** A model spoke about one of its instruments. A policy that has this method trades on models: the gate watches their range. */
+  onForecast?(forecast: Forecast): void
   onTimer?(name: string): void
 }

@@ -83,6 +83,11 @@ export interface Gate {
   judge(intent: Intent, policy: number, nowUs: number): string
   /** As `judge`, for a new price and total size of an open order. */
   judgeAmend(order: Order, tick: number, lots: number, nowUs: number): string
+  /**
+   * A model that a policy trades on spoke: `share` of its inputs, 0 to 1, lies outside the range of its training; NaN
+   * means nobody knows. Follows from the rows heard, so a replay tells it again and no journal need keep it.
+   */
+  reportRange(policy: number, share: number, nowUs: number): void
   /** An order, amendment or cancellation left: counts towards the message rate. */
   onSent(kind: 'order' | 'cancel' | 'amend', instrument: number, nowUs: number): void
   /** Acts demanded since last asked, oldest first; undefined when there are none, which is nearly always. */
@@ -114,6 +119,7 @@ export class OpenGate implements Gate {
   judgeAmend(): string {
     return ''
   }
+  reportRange(): void {}
   onSent(): void {}
   takeActs(): undefined {
     return undefined
