@@ -15,6 +15,8 @@ export const QUANTITIES = {
   demand: 'multiples of displayed depth',
   /** Log return over the horizon. */
   return: 'log return over the horizon',
+  /** Probability that the market is in its most turbulent regime now; the horizon is that of the regime's clock. */
+  turbulence: 'probability',
 } as const
 
 export type Quantity = keyof typeof QUANTITIES

@@ -12,15 +12,18 @@
  * Where it is simple: the book is taken as shown, our own orders included; several instruments share no inventory.
  */
 
-import { SECOND_US } from '../core/clock.ts'
+import { HOUR_US, SECOND_US } from '../core/clock.ts'
 import { readSettings, type SettingsOf, type SettingValue } from '../core/settings.ts'
+import { ExponentialMoments } from '../features/exponentialMoments.ts'
 import { OrderIntensity } from '../features/orderIntensity.ts'
 import { RealisedVolatility } from '../features/realisedVolatility.ts'
 import { ASK, BID, type Side } from '../market/book.ts'
 import type { Instrument, Universe } from '../market/instrument.ts'
 import type { MarketState } from '../market/marketState.ts'
 import type { OrderEvent } from '../market/order.ts'
+import type { Forecast } from '../models/forecast.ts'
 import { chooseInstruments, lotWorth } from './instrumentChoice.ts'
+import { freshValue, perRootSecond, requireForecast } from './modelled.ts'
 import type { Policy, PolicyContext } from './policy.ts'
 import { finiteHorizonBidDistance, steadyStateBidDistance } from './quoteFormulas.ts'
 
@@ -65,6 +68,18 @@ export const MARKET_MAKER_SETTINGS = {
   volatilityHalfLifeSeconds: { default: 300, min: 1, doc: 'Memory of the volatility estimate.' },
   volatilitySampleMs: { default: 500, min: 1, doc: 'Sampling interval of the volatility estimate.' },
   intensityHalfLifeSeconds: { default: 600, min: 1, doc: 'Memory of the estimate of the fill rate.' },
+  volatilityFrom: {
+    default: 'past',
+    choices: ['past', 'model'],
+    doc: 'Whether the volatility quotes are made for is the past’s or a model’s forecast; past serves while the model is silent.',
+  },
+  forecastSeconds: { default: 10, min: 0.1, doc: 'Horizon of the forecasts asked for.' },
+  sizeByDemand: {
+    default: 0,
+    min: 0,
+    max: 2,
+    doc: 'Orders grow with the forecast volume over its own mean, to this power; 0 leaves sizes alone. Needs a volume model.',
+  },
 } as const
 
 /** Least time between two fits of the intensity. */
@@ -73,6 +88,10 @@ const FIT_US = 5 * SECOND_US
 const ANCHOR_US = 100_000
 /** After refusals the pause between decisions doubles, up to 2^7 intervals. */
 const REFUSALS_MAX = 7
+/** Sizes are moved by demand by at most this factor, either way. */
+const DEMAND_FACTOR_MAX = 4
+/** Memory of the mean forecast volume that sizes are measured against. */
+const DEMAND_HALF_LIFE_US = HOUR_US
 
 /** Everything kept about one instrument. */
 class Quoting {
@@ -94,6 +113,8 @@ class Quoting {
   nextUs = Number.NEGATIVE_INFINITY
   nextFitUs = Number.NEGATIVE_INFINITY
   refusals = 0
+  /** Forecast volumes heard, to say what is usual. */
+  readonly demand = new ExponentialMoments(DEMAND_HALF_LIFE_US)
 
   constructor(index: number, market: MarketState, settings: SettingsOf<typeof MARKET_MAKER_SETTINGS>) {
     this.index = index
@@ -115,6 +136,9 @@ export class MarketMaker implements Policy {
   readonly #intervalUs: number
   readonly #staleUs: number
   readonly #watchUs: number
+  readonly #horizonUs: number
+  /** Present only when models are traded on. */
+  readonly onForecast?: (forecast: Forecast) => void
   /** Whether the timer that looks for stale quotes is armed. */
   #watching = false
   #context!: PolicyContext
@@ -125,6 +149,12 @@ export class MarketMaker implements Policy {
     this.#intervalUs = settings.requoteIntervalMs * 1000
     this.#staleUs = settings.staleMs * 1000
     this.#watchUs = Math.ceil(this.#staleUs / 2)
+    this.#horizonUs = settings.forecastSeconds * SECOND_US
+    if (settings.volatilityFrom === 'model' || settings.sizeByDemand > 0) {
+      this.onForecast = ({ quantity, instrument, timeUs, value }) => {
+        if (quantity === 'volume' && value > 0) this.#quotings[instrument]?.demand.add(timeUs, value)
+      }
+    }
   }
 
   /** @throws {GimbalError} `config-invalid`, `instrument-unknown`. */
@@ -139,8 +169,12 @@ export class MarketMaker implements Policy {
 
   start(context: PolicyContext): readonly number[] {
     this.#context = context
-    for (const index of this.#instruments)
+    const { volatilityFrom, sizeByDemand } = this.settings
+    for (const index of this.#instruments) {
       this.#quotings[index] = new Quoting(index, context.market(index), this.settings)
+      if (volatilityFrom === 'model') requireForecast(this.name, context, 'variance', index, this.#horizonUs)
+      if (sizeByDemand > 0) requireForecast(this.name, context, 'volume', index, this.#horizonUs)
+    }
     return this.#instruments
   }
 
@@ -234,7 +268,7 @@ export class MarketMaker implements Policy {
       quoting.nextFitUs = nowUs + FIT_US
       intensity.fit(nowUs)
     }
-    parameters.volatility = quoting.volatility.perRootSecond
+    parameters.volatility = this.#volatility(quoting, nowUs)
     parameters.arrival = intensity.arrivalPerSecond
     parameters.decay = intensity.decayPerTick
     parameters.riskAversion = this.settings.riskAversion * parameters.decay
@@ -258,8 +292,28 @@ export class MarketMaker implements Policy {
 
     // Spot cannot be sold short.
     const least = instrument.kind === 'spot' ? 0 : -lotsMax
-    this.#quote(quoting, BID, bid, Math.min(lots, lotsMax - position), threshold)
-    this.#quote(quoting, ASK, ask, Math.min(lots, position - least), threshold)
+    const size = Math.max(1, Math.round(lots * this.#demandFactor(quoting, nowUs)))
+    this.#quote(quoting, BID, bid, Math.min(size, lotsMax - position), threshold)
+    this.#quote(quoting, ASK, ask, Math.min(size, position - least), threshold)
+  }
+
+  /** Volatility in ticks per √second: the model's, or the past's where it is wanted or the model is silent. */
+  #volatility(quoting: Quoting, nowUs: number): number {
+    if (this.settings.volatilityFrom === 'model') {
+      const forecast = this.#context.forecasts.latest('variance', quoting.index, this.#horizonUs)
+      const modelled = perRootSecond(forecast, nowUs) * quoting.mid
+      if (modelled > 0) return modelled
+    }
+    return quoting.volatility.perRootSecond
+  }
+
+  /** How much larger than usual orders are to be: 1 while the model is silent. */
+  #demandFactor(quoting: Quoting, nowUs: number): number {
+    const { sizeByDemand } = this.settings
+    if (sizeByDemand === 0) return 1
+    const volume = freshValue(this.#context.forecasts.latest('volume', quoting.index, this.#horizonUs), nowUs)
+    const factor = (volume / quoting.demand.mean) ** sizeByDemand
+    return factor > 0 ? Math.min(DEMAND_FACTOR_MAX, Math.max(1 / DEMAND_FACTOR_MAX, factor)) : 1
   }
 
   #distance(parameters: Quoting['parameters'], inventory: number): number {

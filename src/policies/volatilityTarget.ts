@@ -15,7 +15,9 @@ import { HOUR_US, MINUTE_US, SECOND_US } from '../core/clock.ts'
 import { readSettings, type SettingsOf, type SettingValue } from '../core/settings.ts'
 import { RealisedVolatility } from '../features/realisedVolatility.ts'
 import type { Instrument, Universe } from '../market/instrument.ts'
+import type { Forecast } from '../models/forecast.ts'
 import { chooseInstruments, lotWorth } from './instrumentChoice.ts'
+import { freshValue, perRootSecond, requireForecast } from './modelled.ts'
 import type { Policy, PolicyContext } from './policy.ts'
 
 export const VOLATILITY_TARGET_SETTINGS = {
@@ -51,6 +53,18 @@ export const VOLATILITY_TARGET_SETTINGS = {
   halfLifeHours: { default: 24, min: 0.1, doc: 'Memory of the volatility estimate.' },
   sampleMinutes: { default: 5, min: 0.01, doc: 'Sampling interval of the volatility estimate.' },
   warmupHours: { default: 24, min: 0, doc: 'Nothing is held before volatility was watched for this long.' },
+  volatilityFrom: {
+    default: 'past',
+    choices: ['past', 'model'],
+    doc: 'Whether the volatility aimed with is the past’s or a model’s forecast; without a fresh one no decision is made.',
+  },
+  forecastHours: { default: 24, min: 0.001, doc: 'Horizon of the forecasts asked for.' },
+  turbulenceCut: {
+    default: 0,
+    min: 0,
+    max: 1,
+    doc: 'Share of the position given up when a regime model is sure of the most turbulent regime; in proportion before.',
+  },
 } as const
 
 type Settings = SettingsOf<typeof VOLATILITY_TARGET_SETTINGS>
@@ -118,6 +132,9 @@ class Momentum {
 
 export class VolatilityTarget implements Policy {
   readonly name = 'volatility-target'
+  readonly #horizonUs: number
+  /** Present only when models are traded on: decides at once where a decision is due. */
+  readonly onForecast?: (forecast: Forecast) => void
   readonly settings: Settings
   readonly #instruments: readonly number[]
   readonly #forecaster: VolatilityForecaster
@@ -130,6 +147,11 @@ export class VolatilityTarget implements Policy {
     this.settings = settings
     this.#instruments = instruments
     this.#forecaster = forecaster
+    this.#horizonUs = settings.forecastHours * HOUR_US
+    if (settings.volatilityFrom === 'model' || settings.turbulenceCut > 0) {
+      // A forecast comes after the row it was made of: without this, a policy on bars would trade one bar late.
+      this.onForecast = ({ instrument }) => this.#consider(instrument)
+    }
   }
 
   /**
@@ -159,7 +181,10 @@ export class VolatilityTarget implements Policy {
 
   start(context: PolicyContext): readonly number[] {
     this.#context = context
+    const { volatilityFrom, turbulenceCut } = this.settings
     for (const index of this.#instruments) {
+      if (volatilityFrom === 'model') requireForecast(this.name, context, 'variance', index, this.#horizonUs)
+      if (turbulenceCut > 0) requireForecast(this.name, context, 'turbulence', index, this.#horizonUs)
       this.#momentum[index] = new Momentum(this.settings.momentumHours)
       this.#nextUs[index] = Number.NEGATIVE_INFINITY
       this.#orderIds[index] = -1
@@ -175,7 +200,30 @@ export class VolatilityTarget implements Policy {
     if (!(price > 0) || market.down || (market.hasBook && !market.quoted)) return
     this.#forecaster.update(index, nowUs, price)
     this.#momentum[index].update(nowUs, price)
+    if (!this.onForecast && nowUs >= this.#nextUs[index]) this.#decide(index, nowUs, price)
+  }
+
+  #consider(index: number): void {
+    const nowUs = this.#context.clock.nowUs
+    const market = this.#context.market(index)
+    const price = market.referenceTick * market.instrument.ticks.size
+    if (!(price > 0) || market.down || (market.hasBook && !market.quoted)) return
     if (nowUs >= this.#nextUs[index]) this.#decide(index, nowUs, price)
+  }
+
+  /** Volatility per year; NaN while unknown. */
+  #yearly(index: number): number {
+    if (this.settings.volatilityFrom === 'past') return this.#forecaster.yearly(index)
+    const forecast = this.#context.forecasts.latest('variance', index, this.#horizonUs)
+    return perRootSecond(forecast, this.#context.clock.nowUs) * ROOT_SECONDS_PER_YEAR
+  }
+
+  /** Share of the position that the regime leaves; NaN while the regime is unknown. */
+  #calm(index: number): number {
+    const { turbulenceCut } = this.settings
+    if (turbulenceCut === 0) return 1
+    const forecast = this.#context.forecasts.latest('turbulence', index, this.#horizonUs)
+    return 1 - turbulenceCut * freshValue(forecast, this.#context.clock.nowUs)
   }
 
   #decide(index: number, nowUs: number, price: number): void {
@@ -213,15 +261,16 @@ export class VolatilityTarget implements Policy {
   #targetLots(index: number, price: number): number {
     const { targetYearly, leverageMax, direction } = this.settings
     const instrument = this.#context.universe.at(index)
-    const volatility = this.#forecaster.yearly(index)
+    const volatility = this.#yearly(index)
+    const calm = this.#calm(index)
     const equity = this.#context.portfolio.equity
     const sign = direction === 'long' ? 1 : this.#momentum[index].sign
-    if (!(volatility >= 0) || !(equity > 0) || Number.isNaN(sign)) return Number.NaN
+    if (!(volatility >= 0) || !(equity > 0) || Number.isNaN(sign) || Number.isNaN(calm)) return Number.NaN
     const count = this.#instruments.length
     const spot = instrument.kind === 'spot'
     // Spot is bought with money that is there and cannot be sold short.
     const leverage = Math.min(targetYearly / volatility, spot ? Math.min(leverageMax, 1) : leverageMax) / count
     const signed = spot ? Math.max(0, sign) : sign
-    return Math.trunc((signed * equity * leverage) / lotWorth(instrument, price))
+    return Math.trunc((signed * calm * equity * leverage) / lotWorth(instrument, price))
   }
 }
