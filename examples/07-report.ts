@@ -54,7 +54,8 @@ function run(title: string, edgeBps: number, trialLedger: TrialLedger): RunRepor
   const family = 'market-maker on the generated market'
   const { sharpe, returns, clockUs } = score(collected.clocks)
   const judged = { policy: policy.name, settingsHash: settingsHash(policy.settings), dataHash: DATA_HASH, seed: 1 }
-  trialLedger.append({ date: isoTime(lastUs), family, ...judged, sharpe, returns, clockUs })
+  const scored = { metric: 'sharpe', score: sharpe, sharpe, returns, clockUs }
+  trialLedger.append({ date: isoTime(lastUs), family, kind: 'backtest', ...judged, ...scored })
   return buildRunReport(collected, {
     title,
     mode: 'backtest',

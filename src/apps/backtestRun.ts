@@ -127,10 +127,13 @@ export async function runBacktestJob(plan: RunPlan, data: RunData, settings: Run
   ledger.append({
     date: settings.date,
     family,
+    kind: 'backtest',
     policy: names,
     settingsHash: settingsHash(flat),
     dataHash: data.dataHash,
     seed: plan.seed,
+    metric: 'sharpe',
+    score: scored.sharpe,
     sharpe: scored.sharpe,
     returns: scored.returns,
     clockUs: scored.clockUs,

@@ -1,4 +1,11 @@
 /** @file What `gimbal/research` promises to the outside. */
 
 export { expectedBestSharpe, minimumTrackRecord, probabilisticSharpe, type TrialEvidence } from './sharpe.ts'
-export { settingsHash, type Trial, TrialLedger } from './trialLedger.ts'
+export {
+  type HoldOutOpening,
+  lowerIsBetter,
+  settingsHash,
+  type Trial,
+  type TrialKind,
+  TrialLedger,
+} from './trialLedger.ts'
