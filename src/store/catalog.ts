@@ -4,6 +4,7 @@
  *   kind=book/venue=binance-usdm/instrument=BTC-USDT-PERP/day=2024-07-18/<import>.parquet
  *   instruments.json      specs, refined as data come in
  *   imports/<import>.json one manifest per import: it exists if and only if the import does
+ *   hold-outs.json        spans nothing may be chosen on (`holdOuts.ts`); absent until one is declared
  *   staging/<import>/     an import under way, or what a killed one left
  *   cache/                flat tapes, rebuilt when missing
  *   lock                  who writes at the moment

@@ -9,6 +9,7 @@ export {
   verifyCatalog,
 } from './catalog.ts'
 export { FlatTape, type FlatTapeHeader, FlatTapeWriter, LoopedTape } from './flatTape.ts'
+export { declareHoldOut, type HoldOut, holdOuts } from './holdOuts.ts'
 export type { Importer, ImportOptions, ImportSink, Place, SketchedInstrument } from './importer.ts'
 export {
   type ImportProgress,

@@ -12,6 +12,7 @@
 
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
+import { isoTime } from '../core/clock.ts'
 import { GimbalError } from '../core/errors.ts'
 import { Instrument, type InstrumentSpec, instrumentId, Universe } from '../market/instrument.ts'
 import { offGrid, type Stream } from '../market/message.ts'
@@ -19,6 +20,7 @@ import { Flag, type MergeInput, type TapeSource } from '../market/tape.ts'
 import { BarsOfLength } from './barsOfLength.ts'
 import { type Catalog, requireImports } from './catalog.ts'
 import { FLAT_TAPE_VERSION, FlatTape, FlatTapeWriter } from './flatTape.ts'
+import { type HoldOut, holdOutNamed, holdOuts, holdsOut } from './holdOuts.ts'
 import { type InstrumentRecord, partitionName } from './importSink.ts'
 import { feesOf } from './instrumentTable.ts'
 import type { Database, ReadRows } from './parquet.ts'
@@ -56,6 +58,11 @@ export interface TapeSelection {
   readonly toUs?: number
   /** Length of the bars to replay, in µs; needed only where an instrument has bars of several lengths. */
   readonly barUs?: number
+  /**
+   * Name of the hold-out whose rows may be among the chosen; without it, rows inside any declared span are refused. Whoever
+   * opens one writes it into the ledger of trials first: `openHoldOut` of `research`.
+   */
+  readonly holdOut?: string
 }
 
 export interface TapeSettings {
@@ -120,7 +127,8 @@ interface Group {
  * Opens tapes of a part of a catalog, building those that are not there yet.
  *
  * @throws {GimbalError} `catalog-empty` when nothing matches; `instrument-unknown` for a name the catalog does not
- *   know; `off-grid` when a stored price fits no step, which only damage explains.
+ *   know; `off-grid` when a stored price fits no step, which only damage explains; `hold-out-closed` when a chosen row lies in
+ *   a declared hold-out that the selection does not name, `hold-out-invalid` when it names one that was never declared.
  */
 export async function openTapes(
   catalog: Catalog,
@@ -132,12 +140,24 @@ export async function openTapes(
   const fromUs = selection.fromUs ?? Number.NEGATIVE_INFINITY
   const toUs = selection.toUs ?? Number.POSITIVE_INFINITY
   const groups = groupFiles(manifests, chosen, selection.streams, fromUs, toUs)
+  const closed = closedSpans(catalog, selection)
+  // Files that lie inside a span are refused before an hour is spent on building their tapes.
+  for (const { files, specs } of groups) {
+    for (const { facts } of files) refuseClosed(closed, specs, (from, to) => facts.firstUs >= from && facts.lastUs < to)
+  }
   const paths = await buildMissing(catalog, groups, settings)
 
   const opened = groups
     .map((group, index) => ({ group, tape: new FlatTape(paths[index]!).limit(fromUs, toUs) }))
     .filter(({ tape }) => tape.rows > 0)
   for (const { tape } of opened) tape.close()
+  for (const { group, tape } of opened) {
+    refuseClosed(closed, group.specs, (from, to) => {
+      const inside = new FlatTape(tape.path).limit(from, to)
+      inside.close()
+      return inside.rows > 0
+    })
+  }
   const specs = new Map<string, InstrumentSpec>()
   for (const { group, tape } of opened) {
     for (const [index, spec] of group.specs.entries()) {
@@ -188,6 +208,47 @@ export async function openTapes(
       universe.instruments.map(({ spec }) => spec),
       venueShiftUs,
     ]),
+  }
+}
+
+/** A hold-out the selection does not open, and the part of the chosen time it covers. */
+interface ClosedSpan {
+  readonly holdOut: HoldOut
+  readonly fromUs: number
+  readonly toUs: number
+}
+
+function closedSpans(catalog: Catalog, selection: TapeSelection): ClosedSpan[] {
+  if (selection.holdOut !== undefined) holdOutNamed(catalog, selection.holdOut)
+  return holdOuts(catalog)
+    .filter(({ name }) => name !== selection.holdOut)
+    .map((holdOut) => ({
+      holdOut,
+      fromUs: Math.max(holdOut.fromUs, selection.fromUs ?? Number.NEGATIVE_INFINITY),
+      toUs: Math.min(holdOut.toUs, selection.toUs ?? Number.POSITIVE_INFINITY),
+    }))
+    .filter(({ fromUs, toUs }) => fromUs < toUs)
+}
+
+/**
+ * Rows of a family of contracts are told apart by time alone: where a hold-out covers some of its chosen contracts, rows of
+ * any of them in the span count.
+ */
+function refuseClosed(
+  closed: readonly ClosedSpan[],
+  specs: readonly InstrumentSpec[],
+  holdsRows: (fromUs: number, toUs: number) => boolean,
+): void {
+  for (const { holdOut, fromUs, toUs } of closed) {
+    const covered = specs.find((spec) => holdsOut(holdOut, instrumentId(spec)))
+    if (!covered || !holdsRows(fromUs, toUs)) continue
+    const [from, to] = [isoTime(holdOut.fromUs), isoTime(holdOut.toUs)]
+    throw new GimbalError('hold-out-closed', `Some of these rows are held out, under the name ${holdOut.name}`, {
+      instrument: instrumentId(covered),
+      from,
+      to,
+      remedy: `end before the span with --to ${from}, begin after it with --from ${to}, or open it by its name`,
+    })
   }
 }
 
