@@ -1,0 +1,299 @@
+/**
+ * @file What research found, as plain data: everything a report shows, and the sentence at its top.
+ *
+ * The verdict is worked out here and nowhere else, by rules that noise was run through (tests/noiseMarkets): an edge is claimed
+ * only when the model beats the best baseline and every check that could explain it away has failed to.
+ */
+
+import { normalQuantile } from '../core/normal.ts'
+
+/** Mean loss of one forecaster over the judged samples. */
+export interface SkillRow {
+  readonly name: string
+  readonly role: 'model' | 'baseline' | 'placebo'
+  /** Mean loss, and its 95 % interval by the stationary bootstrap. */
+  readonly loss: number
+  readonly low: number
+  readonly high: number
+  /** Its loss over the model's, less 1: above 0 the model is better. */
+  readonly excess: number
+  /** Diebold-Mariano statistic of the model's loss less this one's: negative says the model is better. NaN for the model itself. */
+  readonly dieboldMariano: number
+  readonly pValue: number
+}
+
+/** One horizon of one quantity. */
+export interface SkillTable {
+  readonly quantity: string
+  readonly horizonUs: number
+  /** `qlike`: y/f − ln(y/f) − 1. */
+  readonly loss: string
+  readonly samples: number
+  readonly fromUs: number
+  readonly toUs: number
+  /** The model first, then baselines by loss, then placebos. */
+  readonly rows: readonly SkillRow[]
+  /** R² of the logarithm of the truth on the logarithm of the forecast, by name. */
+  readonly logR2: Readonly<Record<string, number>>
+  /** The same losses with the worst 1 % of samples left out: whether a few moments decide. */
+  readonly trimmed: Readonly<Record<string, number>>
+}
+
+/** Forecast against truth, and how often the interval held. */
+export interface CalibrationTable {
+  readonly quantity: string
+  readonly horizonUs: number
+  /** Samples in groups of equal size by forecast: mean forecast and mean truth of each. */
+  readonly bins: readonly { readonly forecast: number; readonly truth: number; readonly count: number }[]
+  /** Nominal level of the interval and the share of judged samples it held. */
+  readonly level: number
+  readonly covered: number
+}
+
+export interface ImportanceRow {
+  readonly name: string
+  /** Mean absolute SHAP contribution as a share of all. */
+  readonly share: number
+  /** Share of the gain of all splits. */
+  readonly gain: number
+}
+
+/** How the world moved away from the training, window by window of the walk-forward. */
+export interface DriftRow {
+  readonly fromUs: number
+  readonly toUs: number
+  /** Largest population stability index of a column, and its name. */
+  readonly psi: number
+  readonly column: string
+  /** Mean share of columns outside the range of training. */
+  readonly outside: number
+  /** Mean loss of the model and of the best baseline in the window. */
+  readonly modelLoss: number
+  readonly baselineLoss: number
+  /** Highest point of the error CUSUM in the window, in its own alarm units (1 is an alarm). */
+  readonly cusum: number
+}
+
+/** Probability of each regime over time, thinned for drawing. */
+export interface RegimeTimeline {
+  readonly timesUs: readonly number[]
+  /** One array a state, calmest first. */
+  readonly probabilities: readonly (readonly number[])[]
+  /** Yearly volatility of each state, fractions. */
+  readonly volatilities: readonly number[]
+}
+
+/** Paths of combinatorial purged cross-validation: what the skill would have been along other histories. */
+export interface PathPanel {
+  readonly groups: number
+  readonly testGroups: number
+  /** Loss of the model over the best baseline's, less 1, on each path: below 0 the model is better. */
+  readonly excess: readonly number[]
+}
+
+/** Whether choosing among configurations was luck. */
+export interface OverfittingPanel {
+  readonly configurations: number
+  /** Probability of backtest overfitting by CSCV, and its logits. */
+  readonly pbo: number
+  readonly logits: readonly number[]
+  /** Slope of out-of-sample on in-sample performance of the chosen. */
+  readonly slope: number
+  /** Superior predictive ability over the best baseline: p-values (lower, consistent, upper) and White's reality check. */
+  readonly spaLower: number
+  readonly spaConsistent: number
+  readonly spaUpper: number
+  readonly realityCheck: number
+}
+
+/** The same learner on labels or features that cannot work. */
+export interface PlaceboRow {
+  readonly name: string
+  /** What was done, in words. */
+  readonly doc: string
+  /** Loss over the best baseline's, less 1: below 0 would be skill out of nothing. */
+  readonly excess: number
+  readonly dieboldMariano: number
+  /** Whether it would have been taken for skill: then nothing above it can be believed. */
+  readonly claims: boolean
+}
+
+/** One policy with and without the model, on samples nothing was fitted or chosen on. */
+export interface BacktestComparison {
+  readonly policy: string
+  readonly setting: string
+  readonly fromUs: number
+  readonly toUs: number
+  /** Net of all costs, dollars. */
+  readonly profitWith: number
+  readonly profitWithout: number
+  readonly costsWith: number
+  readonly costsWithout: number
+  readonly drawdownWith: number
+  readonly drawdownWithout: number
+  /** Deviation of the realised volatility from the one aimed at, or null where none was aimed at. */
+  readonly targetErrorWith: number | null
+  readonly targetErrorWithout: number | null
+  /** Per return on the clock named; null when too short to tell. */
+  readonly sharpeWith: number | null
+  readonly sharpeWithout: number | null
+  readonly deflatedWith: number | null
+  readonly deflatedWithout: number | null
+  readonly trialCount: number
+  /** Difference of profits over the difference's bootstrap deviation; null when too short. */
+  readonly differenceT: number | null
+  readonly reportWith: string
+  readonly reportWithout: string
+}
+
+/** Everything one research run found. */
+export interface ResearchResult {
+  readonly title: string
+  readonly provenance: 'replayed' | 'synthetic'
+  readonly target: string
+  readonly fromUs: number
+  readonly toUs: number
+  readonly seed: number
+  readonly gimbalVersion: string
+  readonly datasetHash: string
+  readonly dataHash: string
+  readonly schemaHash: string
+  readonly samples: number
+  readonly columns: number
+  readonly learner: string
+  readonly settings: Readonly<Record<string, string | number | boolean>>
+  readonly skill: readonly SkillTable[]
+  readonly calibration: readonly CalibrationTable[]
+  readonly importances: readonly ImportanceRow[]
+  readonly drift: readonly DriftRow[]
+  readonly regimes: RegimeTimeline | null
+  readonly paths: PathPanel | null
+  readonly overfitting: OverfittingPanel | null
+  readonly placebos: readonly PlaceboRow[]
+  readonly leaks: readonly { readonly column: string; readonly figure: number; readonly doc: string }[]
+  readonly backtests: readonly BacktestComparison[]
+  /** Distinct trials of this family in the ledger, and its head. */
+  readonly trialCount: number
+  readonly ledgerHead: string | null
+  /** Models written to the registry: identity and name. */
+  readonly models: readonly { readonly id: string; readonly name: string }[]
+  readonly verdict: Verdict
+  readonly notes: readonly string[]
+}
+
+/** The sentence at the top, and why. */
+export interface Verdict {
+  /** `edge`: the forecast beats every baseline; `no-edge`: it does not, or something explains it away; `invalid`: a check failed. */
+  readonly finding: 'edge' | 'no-edge' | 'invalid'
+  readonly sentence: string
+  /** One line for every check, passed or not. */
+  readonly reasons: readonly string[]
+}
+
+/** One-sided 5 % of the normal distribution. */
+const T_NEEDED = -1.65
+/** Chance of choosing by luck above which a choice among configurations is not believed. */
+const PBO_MAX = 0.5
+const SPA_MAX = 0.05
+
+/** What {@link judge} looks at. */
+export type Judged = Pick<ResearchResult, 'skill' | 'placebos' | 'overfitting' | 'leaks' | 'backtests'>
+
+/**
+ * The verdict, by fixed rules:
+ * - a leaking column or a placebo with skill makes the study invalid;
+ * - an edge needs, at one horizon at least, a Diebold-Mariano t below −1.65 times a correction for the number of
+ *   horizons tried (Bonferroni: the normal quantile of 5 % over their number) against the *best* baseline, a lower loss with the
+ *   worst 1 % trimmed too, and, where configurations were chosen among, PBO under one half and SPA under 5 %;
+ * - profit after costs is reported beside it and never claimed from a forecast alone.
+ */
+export function judge({ skill, placebos, overfitting, leaks, backtests }: Judged): Verdict {
+  const reasons: string[] = []
+  for (const { column, doc } of leaks) reasons.push(`column ${column} knows the future: ${doc}`)
+  for (const placebo of placebos) {
+    reasons.push(
+      placebo.claims
+        ? `placebo ${placebo.name} shows skill (t ${placebo.dieboldMariano.toFixed(2)}): the study finds skill in nothing`
+        : `placebo ${placebo.name} shows none (t ${placebo.dieboldMariano.toFixed(2)})`,
+    )
+  }
+  const needed = skill.length > 1 ? bonferroni(skill.length) : T_NEEDED
+  const won: SkillTable[] = []
+  for (const table of skill) {
+    const best = bestBaseline(table)
+    const model = table.rows[0]!
+    if (!best) continue
+    const name = `${table.quantity} over ${spanText(table.horizonUs)}`
+    const trimmed = table.trimmed[model.name]! < table.trimmed[best.name]!
+    const wins = best.dieboldMariano < needed && model.loss < best.loss && trimmed
+    if (wins) won.push(table)
+    reasons.push(
+      `${name}: ${table.loss} ${model.loss.toPrecision(4)} against ${best.loss.toPrecision(4)} of ${best.name}, the best baseline (t ${best.dieboldMariano.toFixed(2)}, needed ${needed.toFixed(2)}${trimmed ? '' : '; not without the worst 1 %'})`,
+    )
+  }
+  const lucky = overfitting !== null && (overfitting.pbo >= PBO_MAX || !(overfitting.spaConsistent < SPA_MAX))
+  if (overfitting)
+    reasons.push(
+      `${overfitting.configurations} configurations: probability of backtest overfitting ${overfitting.pbo.toFixed(2)}, SPA p ${overfitting.spaConsistent.toFixed(3)}`,
+    )
+  for (const each of backtests) {
+    const gain = each.profitWith - each.profitWithout
+    reasons.push(
+      `${each.policy}: ${money(each.profitWith)} dollars with the model, ${money(each.profitWithout)} without, after costs (difference ${money(gain)}${each.differenceT === null ? '' : `, t ${each.differenceT.toFixed(2)}`})`,
+    )
+  }
+  const profitable = backtests.some(({ differenceT }) => differenceT !== null && differenceT > -T_NEEDED)
+  const afterCosts =
+    backtests.length === 0
+      ? 'nothing was traded on it'
+      : profitable
+        ? 'and trading on it earned more after costs'
+        : 'but no edge after costs: trading on it earned no more than chance allows'
+  if (leaks.length > 0 || placebos.some(({ claims }) => claims))
+    return {
+      finding: 'invalid',
+      sentence: 'Not to be believed: a check that must fail on honest data did not.',
+      reasons,
+    }
+  if (won.length > 0 && !lucky) {
+    const claims = won.map((table) => {
+      const best = bestBaseline(table)!
+      const model = table.rows[0]!
+      const half = (best.high - best.low) / 2 / model.loss
+      return `${table.quantity} over ${spanText(table.horizonUs)}: beats ${best.name} by ${(100 * best.excess).toFixed(1)} ± ${(100 * half).toFixed(1)} % of ${table.loss}`
+    })
+    return { finding: 'edge', sentence: `${claims.join('; ')}; ${afterCosts}.`, reasons }
+  }
+  const best = skill.map(bestBaseline).find((row) => row !== undefined)
+  const why =
+    lucky && won.length > 0
+      ? 'the choice among configurations may be luck'
+      : `${best?.name ?? 'the best baseline'} is not beaten`
+  return { finding: 'no-edge', sentence: `No edge: ${why}; ${afterCosts}.`, reasons }
+}
+
+/** The baseline with the least loss. */
+export function bestBaseline(table: SkillTable): SkillRow | undefined {
+  return table.rows
+    .filter(({ role, loss }) => role === 'baseline' && Number.isFinite(loss))
+    .reduce<SkillRow | undefined>((best, row) => (best && best.loss <= row.loss ? best : row), undefined)
+}
+
+function bonferroni(tries: number): number {
+  return normalQuantile(0.05 / tries)
+}
+
+function money(dollars: number): string {
+  return dollars.toLocaleString('en-US', { maximumFractionDigits: 2 })
+}
+
+function spanText(us: number): string {
+  for (const [unit, size] of [
+    ['d', 86_400e6],
+    ['h', 3_600e6],
+    ['min', 60e6],
+    ['s', 1e6],
+  ] as const)
+    if (us >= size && us % size === 0) return `${us / size} ${unit}`
+  return `${us / 1000} ms`
+}
