@@ -3,10 +3,16 @@
 import type { Oracle } from './oracle.ts'
 import { bookImbalance } from './oracles/bookImbalance.ts'
 import { depthProfile } from './oracles/depthProfile.ts'
+import { orderFlowImbalance } from './oracles/orderFlowImbalance.ts'
+import { spread } from './oracles/spread.ts'
 import { timeOfDay } from './oracles/timeOfDay.ts'
+import { tradeFlow } from './oracles/tradeFlow.ts'
 
 export const ORACLES: Readonly<Record<string, Oracle>> = {
   'book-imbalance': bookImbalance,
   'depth-profile': depthProfile,
+  spread: spread,
+  'order-flow-imbalance': orderFlowImbalance,
+  'trade-flow': tradeFlow,
   'time-of-day': timeOfDay,
 }
