@@ -123,16 +123,20 @@ test('any small search: block sums say what a recount from the rows says', () =>
 })
 
 test('of pure noise the best is as likely as not below the median afterwards: 0.5 ± 0.05 over 100 seeds', () => {
+  // The share of one seed spreads by 0.20, the mean of a hundred by 0.02; FULL=1 takes two thousand and holds them to 0.015.
+  const full = process.env['FULL'] === '1'
+  const seeds = full ? 2000 : 100
   let sum = 0
-  for (let seed = 1; seed <= 100; seed++) {
+  for (let seed = 1; seed <= seeds; seed++) {
     const random = new Random(seed).fork('noise strategies')
     const strategies = Array.from({ length: 20 }, () =>
       Float64Array.from({ length: 400 }, () => 0.01 * random.normal()),
     )
     sum += backtestOverfitting(strategies, 10).probability
+    if (seed === 100) expect(Math.abs(sum / 100 - 0.5)).toBeLessThan(0.05)
   }
-  if (process.env['FULL'] === '1') console.log(`PBO on pure noise, mean of 100 seeds: ${(sum / 100).toFixed(4)}`)
-  expect(Math.abs(sum / 100 - 0.5)).toBeLessThan(0.05)
+  if (full) console.log(`PBO on pure noise, mean of ${seeds} seeds: ${(sum / seeds).toFixed(4)}`)
+  expect(Math.abs(sum / seeds - 0.5)).toBeLessThan(full ? 0.015 : 0.05)
 })
 
 test('one strategy with a real edge is found again: the probability falls to nothing', () => {
