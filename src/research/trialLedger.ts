@@ -51,6 +51,8 @@ const METRICS: Readonly<Record<string, 'lower' | 'higher'>> = {
   skill: 'higher',
   sharpe: 'higher',
   profit: 'higher',
+  // What searches themselves are measured with: research/search/testFunction.ts.
+  'test-function': 'lower',
 }
 
 /**

@@ -1,0 +1,8 @@
+/** @file Evaluators by name. To add one: a file with an {@link Evaluator} and its line here. */
+
+import { TEST_FUNCTION } from './testFunction.ts'
+import type { Evaluator } from './trial.ts'
+
+export const EVALUATORS: Readonly<Record<string, Evaluator>> = {
+  'test-function': TEST_FUNCTION,
+}

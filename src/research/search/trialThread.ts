@@ -1,0 +1,23 @@
+/** @file What runs in a worker thread: one trial after another, as `threads.ts` sends them. */
+
+import { parentPort, workerData } from 'node:worker_threads'
+import { assert } from '../../core/errors.ts'
+import { DatasetReader } from './datasetStore.ts'
+import type { ThreadAnswer, ThreadQuestion, ThreadSettings } from './threads.ts'
+import { type Evaluator, evaluateTrial, recordOf } from './trial.ts'
+
+assert(parentPort !== null, 'this file is started as a worker thread')
+const port = parentPort
+const { evaluators } = workerData as ThreadSettings
+const registry = (await import(evaluators)) as { readonly EVALUATORS: Readonly<Record<string, Evaluator>> }
+const reader = new DatasetReader()
+
+port.on('message', async ({ task, path }: ThreadQuestion) => {
+  let answer: ThreadAnswer
+  try {
+    answer = { score: await evaluateTrial(registry.EVALUATORS, task, () => reader.read(task.dataHash, path)) }
+  } catch (error) {
+    answer = { error: recordOf(error) }
+  }
+  port.postMessage(answer)
+})
