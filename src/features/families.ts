@@ -3,6 +3,7 @@
 import { BOOK_IMBALANCE } from './bookImbalance.ts'
 import { DEPTH_PROFILE } from './depthProfile.ts'
 import type { FeatureFamily } from './feature.ts'
+import { MICROPRICE } from './microprice.ts'
 import { ORDER_FLOW_IMBALANCE } from './orderFlowImbalance.ts'
 import { SPREAD } from './spread.ts'
 import { TIME_OF_DAY } from './timeOfDay.ts'
@@ -15,6 +16,7 @@ const ALL: readonly FeatureFamily[] = [
   SPREAD,
   ORDER_FLOW_IMBALANCE,
   TRADE_FLOW,
+  MICROPRICE,
 ]
 
 export const FAMILIES: Readonly<Record<string, FeatureFamily>> = Object.fromEntries(

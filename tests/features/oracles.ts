@@ -3,6 +3,7 @@
 import type { Oracle } from './oracle.ts'
 import { bookImbalance } from './oracles/bookImbalance.ts'
 import { depthProfile } from './oracles/depthProfile.ts'
+import { microprice } from './oracles/microprice.ts'
 import { orderFlowImbalance } from './oracles/orderFlowImbalance.ts'
 import { spread } from './oracles/spread.ts'
 import { timeOfDay } from './oracles/timeOfDay.ts'
@@ -14,5 +15,6 @@ export const ORACLES: Readonly<Record<string, Oracle>> = {
   spread: spread,
   'order-flow-imbalance': orderFlowImbalance,
   'trade-flow': tradeFlow,
+  microprice: microprice,
   'time-of-day': timeOfDay,
 }

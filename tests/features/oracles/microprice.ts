@@ -1,0 +1,130 @@
+/**
+ * @file Microprice from the list of all changes of the touch: counts are made afresh for every fit, first moves are found by
+ * iterating the chain's own equation, and the series is summed term by term, each made antisymmetric.
+ */
+
+import type { Oracle } from '../oracle.ts'
+import { momentAt, replay } from './replica.ts'
+
+export const microprice: Oracle = ({ rows, target, settings, timesUs }) => {
+  const n = Number(settings['buckets'])
+  const spreads = Number(settings['spreads'])
+  const most = Number(settings['moveTicksMax'])
+  const refit = Number(settings['refitEvents'])
+  const kept = Number(settings['kept'])
+  const stateOf = (bid: number, bidLots: number, ask: number, askLots: number): readonly [number, number] => [
+    Math.min(n - 1, Math.floor((bidLots / (bidLots + askLots)) * n)),
+    Math.min(spreads, ask - bid) - 1,
+  ]
+  type Change = { timeUs: number; from: readonly [number, number]; to: readonly [number, number]; move: number }
+  const changes: Change[] = []
+  const moments = replay(rows, target)
+  let before: (typeof moments)[number] | undefined
+  for (const moment of moments) {
+    if (moment.broken) before = undefined
+    if (!moment.sound) continue
+    const old = before
+    before = moment
+    if (!old) continue
+    if ((['bid', 'bidLots', 'ask', 'askLots'] as const).every((each) => old[each] === moment[each])) continue
+    const move = (moment.bid + moment.ask) / 2 - (old.bid + old.ask) / 2
+    changes.push({
+      timeUs: moment.timeUs,
+      from: stateOf(old.bid, old.bidLots, old.ask, old.askLots),
+      to: stateOf(moment.bid, moment.bidLots, moment.ask, moment.askLots),
+      move: Math.sign(move) * Math.min(most, Math.abs(move)),
+    })
+  }
+  const fits: { timeUs: number; adjustment: number[] }[] = []
+  for (let end = refit; end <= changes.length; end += refit)
+    fits.push({
+      timeUs: changes[end - 1]!.timeUs,
+      adjustment: solve(
+        changes.slice(0, end).map((change, i) => ({
+          ...change,
+          weight: kept ** (end / refit - 1 - Math.floor(i / refit)),
+        })),
+        n,
+        spreads,
+      ),
+    })
+  const out = Array.from({ length: 4 }, () => new Float64Array(timesUs.length).fill(Number.NaN))
+  for (const [i, nowUs] of timesUs.entries()) {
+    const now = momentAt(moments, nowUs)
+    if (!now?.sound || nowUs - now.touchedUs > Number(settings['staleSeconds']) * 1e6) continue
+    const { bid, bidLots, ask, askLots } = now
+    const mid = (bid + ask) / 2
+    const weighted = (ask - bid) * (bidLots / (bidLots + askLots) - 0.5)
+    const [imbalance, spread] = stateOf(bid, bidLots, ask, askLots)
+    const micro = momentAt(fits, nowUs)?.adjustment[imbalance + n * spread] ?? Number.NaN
+    for (const [o, value] of [weighted, (weighted / mid) * 1e4, micro, (micro / mid) * 1e4].entries())
+      out[o]![i] = value
+  }
+  return out
+}
+
+function solve(
+  changes: readonly { from: readonly [number, number]; to: readonly [number, number]; move: number; weight: number }[],
+  n: number,
+  spreads: number,
+): number[] {
+  const size = n * spreads
+  const at = ([imbalance, spread]: readonly [number, number]) => imbalance + n * spread
+  const flip = ([imbalance, spread]: readonly [number, number]) => [n - 1 - imbalance, spread] as const
+  const mirror = (x: number) => at(flip([x % n, Math.floor(x / n)]))
+  const zeros = () => Array.from({ length: size }, () => new Array<number>(size).fill(0))
+  const still = zeros()
+  const moved = zeros()
+  const shift = new Array<number>(size).fill(0)
+  for (const { from, to, move, weight } of changes) {
+    for (const [x, y, dm] of [
+      [at(from), at(to), move],
+      [at(flip(from)), at(flip(to)), -move],
+    ] as const) {
+      if (dm === 0) still[x]![y]! += weight
+      else {
+        moved[x]![y]! += weight
+        shift[x]! += weight * dm
+      }
+    }
+  }
+  for (let x = 0; x < size; x++) {
+    moved[x]![x]! += 0.5
+    moved[x]![mirror(x)]! += 0.5
+  }
+  // (T − still) G = shift and (T − still) B = moved, T the row totals: states are eliminated one by one, what leaves a state
+  // being summed and not subtracted (Grassmann, Taksar, Heyman, Operations Research 33 (1985) 1107).
+  const right = moved.map((row, x) => [shift[x]!, ...row])
+  const leave = moved.map((row) => row.reduce((a, b) => a + b, 0))
+  for (let k = size - 1; k >= 0; k--) {
+    const out = leave[k]! + still[k]!.slice(0, k).reduce((a, b) => a + b, 0)
+    for (let x = 0; x < k; x++) {
+      const share = still[x]![k]! / out
+      if (share === 0) continue
+      for (let y = 0; y < k; y++) if (y !== x) still[x]![y]! += share * still[k]![y]!
+      for (let c = 0; c <= size; c++) right[x]![c]! += share * right[k]![c]!
+      leave[x]! += share * leave[k]!
+    }
+  }
+  const solution: number[][] = []
+  for (let x = 0; x < size; x++) {
+    const out = leave[x]! + still[x]!.slice(0, x).reduce((a, b) => a + b, 0)
+    solution.push(
+      right[x]!.map((value, c) => {
+        let sum = value
+        for (let y = 0; y < x; y++) sum += still[x]![y]! * solution[y]![c]!
+        return sum / out
+      }),
+    )
+  }
+  const antisymmetric = (g: number[]) => g.map((value, x) => (value - g[mirror(x)]!) / 2)
+  let term = antisymmetric(solution.map((row) => row[0]!))
+  const sum = [...term]
+  for (let round = 0; round < 20_000; round++) {
+    const previous = term
+    term = antisymmetric(solution.map((row) => previous.reduce((total, value, y) => total + row[y + 1]! * value, 0)))
+    for (let x = 0; x < size; x++) sum[x]! += term[x]!
+    if (Math.max(...term.map(Math.abs)) < 1e-18) break
+  }
+  return sum
+}
