@@ -1,13 +1,28 @@
 /** @file The feature families that come with gimbal, by name. A new family is a file beside this one and a line here. */
 
+import { BASIS } from './basis.ts'
 import { BOOK_IMBALANCE } from './bookImbalance.ts'
+import { CORRELATION_STATE } from './correlationState.ts'
 import { DEPTH_PROFILE } from './depthProfile.ts'
+import { EWMA_VARIANCE } from './ewmaVariance.ts'
 import type { FeatureFamily } from './feature.ts'
+import { FUNDING } from './funding.ts'
+import { HAR_LADDER } from './harLadder.ts'
+import { HAWKES } from './hawkes.ts'
+import { LEAD_LAG } from './leadLag.ts'
+import { LIQUIDATION_CLUSTERS } from './liquidationClusters.ts'
+import { LIQUIDATION_FLOW } from './liquidationFlow.ts'
 import { MICROPRICE } from './microprice.ts'
+import { OPEN_INTEREST } from './openInterest.ts'
 import { ORDER_FLOW_IMBALANCE } from './orderFlowImbalance.ts'
+import { RANGE_VOLATILITY } from './rangeVolatility.ts'
+import { REALISED_MEASURES } from './realisedMeasures.ts'
+import { RETURNS } from './returns.ts'
 import { SPREAD } from './spread.ts'
 import { TIME_OF_DAY } from './timeOfDay.ts'
 import { TRADE_FLOW } from './tradeFlow.ts'
+import { VOLUME } from './volume.ts'
+import { VPIN } from './vpin.ts'
 
 const ALL: readonly FeatureFamily[] = [
   TIME_OF_DAY,
@@ -17,6 +32,21 @@ const ALL: readonly FeatureFamily[] = [
   ORDER_FLOW_IMBALANCE,
   TRADE_FLOW,
   MICROPRICE,
+  VPIN,
+  HAWKES,
+  REALISED_MEASURES,
+  HAR_LADDER,
+  RANGE_VOLATILITY,
+  EWMA_VARIANCE,
+  RETURNS,
+  VOLUME,
+  FUNDING,
+  BASIS,
+  OPEN_INTEREST,
+  LIQUIDATION_FLOW,
+  LIQUIDATION_CLUSTERS,
+  LEAD_LAG,
+  CORRELATION_STATE,
 ]
 
 export const FAMILIES: Readonly<Record<string, FeatureFamily>> = Object.fromEntries(
