@@ -15,6 +15,8 @@ import { LIQUIDATION_FLOW } from './liquidationFlow.ts'
 import { MICROPRICE } from './microprice.ts'
 import { OPEN_INTEREST } from './openInterest.ts'
 import { ORDER_FLOW_IMBALANCE } from './orderFlowImbalance.ts'
+import { PRICE_IMPACT } from './priceImpact.ts'
+import { QUEUE_DYNAMICS } from './queueDynamics.ts'
 import { RANGE_VOLATILITY } from './rangeVolatility.ts'
 import { REALISED_MEASURES } from './realisedMeasures.ts'
 import { RETURNS } from './returns.ts'
@@ -47,6 +49,8 @@ const ALL: readonly FeatureFamily[] = [
   LIQUIDATION_CLUSTERS,
   LEAD_LAG,
   CORRELATION_STATE,
+  QUEUE_DYNAMICS,
+  PRICE_IMPACT,
 ]
 
 export const FAMILIES: Readonly<Record<string, FeatureFamily>> = Object.fromEntries(

@@ -15,6 +15,8 @@ import { liquidationFlow } from './oracles/liquidationFlow.ts'
 import { microprice } from './oracles/microprice.ts'
 import { openInterest } from './oracles/openInterest.ts'
 import { orderFlowImbalance } from './oracles/orderFlowImbalance.ts'
+import { priceImpact } from './oracles/priceImpact.ts'
+import { queueDynamics } from './oracles/queueDynamics.ts'
 import { rangeVolatility } from './oracles/rangeVolatility.ts'
 import { realisedMeasures } from './oracles/realisedMeasures.ts'
 import { returns } from './oracles/returns.ts'
@@ -33,6 +35,8 @@ export const ORACLES: Readonly<Record<string, Oracle>> = {
   microprice: microprice,
   vpin: vpin,
   hawkes: hawkes,
+  'queue-dynamics': queueDynamics,
+  'price-impact': priceImpact,
   'time-of-day': timeOfDay,
   'realised-measures': realisedMeasures,
   'har-ladder': harLadder,
