@@ -1,0 +1,121 @@
+/**
+ * @file Variance from the ranges of bars: of the tape's own bars, or of bars built of its trades.
+ *
+ * Each window holds whole cells of tradedCells.ts. Their variances are averaged over the cells with a price and multiplied by
+ * the number of cells in the window: variances of the whole window, as fractions squared. Fewer than half with a price: NaN.
+ * Yang and Zhang's also needs the close before, so it takes the cells whose predecessor has a price too, without a break
+ * between (a break makes its cell unknown). Formulas and sources: realisedFormulas.ts.
+ *
+ * Ranges of few trades are too short: estimates from thin trading are biased down.
+ */
+
+import { SECOND_US } from '../core/clock.ts'
+import type { SettingValue } from '../core/settings.ts'
+import type { MarketState } from '../market/marketState.ts'
+import type { TapeBatch } from '../market/tape.ts'
+import type { Feature, FeatureFamily, FeatureOutput } from './feature.ts'
+import { traded } from './priced.ts'
+import { garmanKlass, parkinson, rogersSatchell, yangZhang } from './realisedFormulas.ts'
+import { namedInstrument, readSteps, secondsLabel } from './secondsList.ts'
+import { TradedCells } from './tradedCells.ts'
+
+const OWNER = 'feature range-volatility windowsSeconds'
+const FIGURES: readonly FeatureOutput[] = [
+  { name: 'parkinson', unit: 'fraction²', doc: 'Variance from the range of bars.' },
+  { name: 'garman-klass', unit: 'fraction²', doc: 'Variance from range and change; assumes no drift.' },
+  { name: 'rogers-satchell', unit: 'fraction²', doc: 'Variance from all four prices, whatever the drift.' },
+  { name: 'yang-zhang', unit: 'fraction²', doc: 'The same with jumps from close to open.' },
+]
+
+class RangeVolatility implements Feature {
+  readonly instruments: readonly number[]
+  readonly #cells: TradedCells
+  readonly #windows: readonly number[]
+  readonly #jumps: Float64Array
+  readonly #changes: Float64Array
+  readonly #ranges: Float64Array
+
+  constructor(instrument: number, market: MarketState, intervalUs: number, windows: readonly number[]) {
+    const most = Math.max(...windows)
+    this.instruments = [instrument]
+    this.#windows = windows
+    this.#cells = new TradedCells(market, intervalUs, most + 1)
+    this.#jumps = new Float64Array(most)
+    this.#changes = new Float64Array(most)
+    this.#ranges = new Float64Array(most)
+  }
+
+  onRow(batch: TapeBatch, row: number, _instrument: number, timeUs: number): void {
+    this.#cells.onRow(batch, row, timeUs)
+  }
+
+  write(out: Float64Array, at: number, nowUs: number): void {
+    const last = this.#cells.lastAt(nowUs)
+    for (let w = 0; w < this.#windows.length; w++)
+      this.#writeWindow(last, this.#windows[w]!, out, at + w * FIGURES.length)
+  }
+
+  #writeWindow(last: number, count: number, out: Float64Array, at: number): void {
+    const cells = this.#cells
+    let bars = 0
+    let chained = 0
+    let parkinsons = 0
+    let klasses = 0
+    let satchells = 0
+    let before = cells.closeAt(last - count)
+    for (let cell = last - count + 1; cell <= last; cell++) {
+      const open = cells.openAt(cell)
+      const close = cells.closeAt(cell)
+      if (open > 0) {
+        const high = cells.highAt(cell)
+        const low = cells.lowAt(cell)
+        const range = rogersSatchell(open, high, low, close)
+        bars++
+        parkinsons += parkinson(high, low)
+        klasses += garmanKlass(open, high, low, close)
+        satchells += range
+        if (before > 0) {
+          this.#jumps[chained] = Math.log(open / before)
+          this.#changes[chained] = Math.log(close / open)
+          this.#ranges[chained] = range
+          chained++
+        }
+      }
+      before = close
+    }
+    const scale = 2 * bars >= count ? count / bars : Number.NaN
+    out[at] = scale * parkinsons
+    out[at + 1] = scale * klasses
+    out[at + 2] = scale * satchells
+    out[at + 3] =
+      2 * chained >= count ? count * yangZhang(this.#jumps, this.#changes, this.#ranges, chained) : Number.NaN
+  }
+}
+
+function windowsOf(settings: Readonly<Record<string, SettingValue>>) {
+  const intervalUs = Math.round(Number(settings['intervalSeconds']) * SECOND_US)
+  return { intervalUs, windows: readSteps(OWNER, settings['windowsSeconds'], intervalUs, 2) }
+}
+
+export const RANGE_VOLATILITY: FeatureFamily = {
+  name: 'range-volatility',
+  summary: "Parkinson, Garman-Klass, Rogers-Satchell and Yang-Zhang variances of bars, the tape's or built of trades.",
+  version: 1,
+  settings: {
+    instrument: { default: '', doc: 'Instrument; the target when empty.' },
+    intervalSeconds: { default: 300, min: 1e-3, max: 86_400, doc: 'Length of a bar, in seconds.' },
+    windowsSeconds: { default: '3600,86400', doc: 'Windows in seconds, between commas: whole bars, at least two.' },
+  },
+  outputs(settings) {
+    const { intervalUs, windows } = windowsOf(settings)
+    return windows.flatMap((count) =>
+      FIGURES.map((figure) => ({ ...figure, name: `${figure.name}-${secondsLabel(count * intervalUs)}` })),
+    )
+  },
+  suits: (tape) => traded(tape, tape.target),
+  build(settings, context) {
+    const instrument = namedInstrument(settings['instrument'], context)
+    const { intervalUs, windows } = windowsOf(settings)
+    return new RangeVolatility(instrument, context.markets[instrument]!, intervalUs, windows)
+  },
+}
