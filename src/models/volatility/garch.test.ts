@@ -182,7 +182,7 @@ test('forecasts follow the filter, and never the future', () => {
 })
 
 test('returns that never move, or too few of them, are refused', () => {
-  for (const returns of [new Float64Array(500), new Float64Array(50).map((_, t) => t)])
+  for (const returns of [new Float64Array(500), new Float64Array(500).fill(0.1), new Float64Array(50).map((_, t) => t)])
     expect(() => fitGarch(returns)).toThrow(expect.objectContaining({ code: 'fit-failed' }))
 })
 

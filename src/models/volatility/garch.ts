@@ -171,7 +171,8 @@ function inOwnUnits(returns: Float64Array): Scaled {
   let squares = 0
   for (let t = 0; t < returns.length; t++) if (Number.isFinite(returns[t]!)) squares += (returns[t]! - centre) ** 2
   const unit = Math.sqrt(squares / known)
-  if (known < RETURNS_MIN || !(unit > 0))
+  // Equal returns differ from their mean by rounding.
+  if (known < RETURNS_MIN || !(unit > 1e-12 * Math.abs(centre)))
     throw new GimbalError('fit-failed', 'A GARCH needs returns that move', {
       returns: known,
       returnsMin: RETURNS_MIN,
