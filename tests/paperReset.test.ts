@@ -263,7 +263,16 @@ describe('on the command line', () => {
     { reset: [BREAKER], reason: 'because' },
     { reset: [], who: 'Ada', reason: 'because' },
   ])('a reset is signed and explained, a signature is for a reset: %o', async (given) => {
-    const options = { venue: venue.url, policy: 'market-maker', set: [], risk: [], account: 'a', seed: '1' }
+    const options = {
+      venue: venue.url,
+      policy: 'market-maker',
+      set: [],
+      risk: [],
+      model: [],
+      models: 'models',
+      account: 'a',
+      seed: '1',
+    }
     const journal = join(ROOT, 'never')
     await expect(paper(new Terminal(true), { ...options, journal, ...given })).rejects.toMatchObject({
       code: 'argument-invalid',

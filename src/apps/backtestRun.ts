@@ -8,6 +8,7 @@ import type { TapeIdentity } from '../journal/header.ts'
 import { dollarLike, type Universe } from '../market/instrument.ts'
 import { MarketState } from '../market/marketState.ts'
 import { MergedTape, type MergeInput, RecutTape } from '../market/tape.ts'
+import type { Forecaster } from '../models/forecastDesk.ts'
 import { RunCollector } from '../report/collector.ts'
 import { renderReport } from '../report/html.ts'
 import { score } from '../report/performance.ts'
@@ -29,6 +30,10 @@ export interface RunData {
   /** A fresh set of readers, in the order of the merge; called once for each view. */
   inputs(): MergeInput[]
   readonly kind: DataKind
+  /** Streams by instrument, in the order of the universe: what features can be made of. */
+  readonly streams: readonly (readonly string[])[]
+  /** Length of the bars replayed, µs; absent where there are none. */
+  readonly barUs?: number
   /** Whether there are books or touches to quote on, rather than only bars. */
   readonly quotable: boolean
   readonly sources: readonly ReportSource[]
@@ -53,6 +58,8 @@ export interface RunSettings {
   readonly onProgress?: (rows: number, share: number) => void
   /** Ends the run early: what was run until then is journaled and reported. */
   readonly signal?: AbortSignal
+  /** Models named by the plan, ready to run. */
+  readonly forecasters?: readonly Forecaster[]
 }
 
 export interface RunOutcome {
@@ -90,7 +97,12 @@ export async function runBacktestJob(plan: RunPlan, data: RunData, settings: Run
   )
   const exchange = buildExchange(plan, universe)
   const collector = new RunCollector()
-  const engine = buildEngine(plan, universe, { journal, venue: exchange, observer: collector })
+  const engine = buildEngine(plan, universe, {
+    journal,
+    venue: exchange,
+    observer: collector,
+    ...(settings.forecasters ? { forecasters: settings.forecasters } : {}),
+  })
   collector.attach(engine)
   const cut = (inputs: MergeInput[], purpose: string): MergeInput[] => {
     if (!settings.shuffleIo) return inputs

@@ -26,6 +26,32 @@ function verb(program: Command, name: string, summary: string, example: string):
     .addHelpText('after', `\nExample:\n  ${example}`)
 }
 
+/** Adds the options of every verb that records a dataset. */
+function studyData(command: Command): Command {
+  return command
+    .option('--catalog <dir>', 'the catalog; a generated market when absent')
+    .addOption(
+      new Option('--instrument <id>', 'instrument to read; repeatable; all of the catalog when absent')
+        .argParser(collect)
+        .default([], 'all'),
+    )
+    .option('--target <id>', 'instrument the figures are about; the first perpetual when absent')
+    .option('--from <time>', 'first moment, UTC')
+    .option('--to <time>', 'moment after the last, UTC')
+    .option('--bars <length>', 'length of the bars to read, where the catalog has several: 5m, 1h')
+    .option('--hold-out <name>', 'read this declared hold-out too; the ledger remembers')
+    .option('--minutes <n>', 'minutes of generated market', '360')
+    .option('--seed <n>', 'seed of everything random', '1')
+    .option('--every <length>', 'time between samples: 1s, 5m; a bar, or a second, when absent')
+    .option('--only <families>', 'feature families, comma-separated; all the data can feed when absent')
+    .addOption(
+      new Option('--feature <family.setting=value>', 'setting of a feature family; repeatable')
+        .argParser(collect)
+        .default([], 'defaults'),
+    )
+    .option('--normalise-over <n>', 'looks that rolling normalisation reaches back; none when absent')
+}
+
 /** Runs a verb's action and turns whatever it throws into a message and an exit code. */
 function act<O>(load: () => Promise<(terminal: Terminal, options: O, args: string[]) => Promise<Outcome>>) {
   return async (...given: unknown[]) => {
@@ -146,9 +172,41 @@ export function buildProgram(): Command {
       'constant:20000:20000',
     )
     .addOption(new Option('--risk <key=value>', RISK_OPTION).argParser(collect).default([], 'defaults'))
+    .addOption(
+      new Option('--model <name>', 'model to trade on, by name or identity; repeatable')
+        .argParser(collect)
+        .default([], 'none'),
+    )
+    .option('--models <dir>', 'registry of models', 'models')
     .option('--shuffle-io', 'cut the tape into batches of random sizes; the result must not change')
     .option('--out <dir>', 'where journal and report go', 'out')
     .action(act(async () => (await import('./commands/backtest.ts')).backtest))
+
+  studyData(
+    verb(
+      program,
+      'features',
+      'Record what can be told of a market into a dataset, and show it',
+      'gimbal features --catalog catalog --target BTC-USDT-PERP@binance-usdm --every 5m --csv features.csv',
+    ),
+  )
+    .option('--list', 'list the feature families with their settings')
+    .option('--out <file>', 'keep the dataset')
+    .option('--csv <file>', 'write the figures as CSV')
+    .action(act(async () => (await import('./commands/features.ts')).features))
+
+  verb(program, 'models', 'List, show, compare, promote and retire models', 'gimbal models show btc-variance-1h')
+    .argument('[action]', 'list, show, compare, promote or retire', 'list')
+    .argument('[models...]', 'models by name or identity')
+    .option('--models <dir>', 'the registry', 'models')
+    .option('--who <person>', 'who answers for a decision')
+    .option('--reason <text>', 'why')
+    .action(act(async () => (await import('./commands/models.ts')).models))
+
+  verb(program, 'ledger', 'Show every trial so far, by family', 'gimbal ledger --ledger out/trials.jsonl')
+    .option('--ledger <file>', 'the ledger of trials', 'out/trials.jsonl')
+    .option('--family <text>', 'only families whose name holds this')
+    .action(act(async () => (await import('./commands/ledger.ts')).ledger))
 
   verb(program, 'policies', 'List the policies with their settings, defaults and ranges', 'gimbal policies carry')
     .argument('[name]', 'one policy only')
@@ -162,6 +220,7 @@ export function buildProgram(): Command {
   )
     .argument('<journal>', 'journal directory')
     .option('--catalog <dir>', 'catalog of the tapes the journal refers to', 'catalog')
+    .option('--models <dir>', 'registry of the models the run traded on', 'models')
     .action(act(async () => (await import('./commands/replay.ts')).replay))
 
   verb(
@@ -189,6 +248,12 @@ export function buildProgram(): Command {
     )
     .addOption(new Option('--risk <key=value>', RISK_OPTION).argParser(collect).default([], 'defaults'))
     .option('--catalog <dir>', 'catalog the venue plays; its generated market when absent')
+    .addOption(
+      new Option('--model <name>', 'model to trade on, by name or identity; repeatable')
+        .argParser(collect)
+        .default([], 'none'),
+    )
+    .option('--models <dir>', 'registry of models', 'models')
     .option('--account <name>', 'account at the venue; a second session of one ends the first', 'paper')
     .option('--journal <dir>', 'journal directory; continued when it exists', 'out/paper/journal')
     .addOption(
@@ -213,6 +278,18 @@ export function buildProgram(): Command {
     .option('--seed <n>', 'seed of everything random', '1')
     .option('--seconds <n>', 'stop by itself after this long')
     .action(act(async () => (await import('./commands/venue.ts')).venue))
+
+  verb(
+    program,
+    'worker',
+    'Run trials of searches started elsewhere with --queue',
+    'gimbal worker --queue redis://127.0.0.1:6379 --concurrency 2 --data /mnt/shared/datasets',
+  )
+    .option('--queue <url>', 'Redis server, redis:// or rediss://user:password@host:port; GIMBAL_QUEUE when absent')
+    .option('--concurrency <n>', 'trials at once, each on a thread of its own; one a core when absent')
+    .option('--data <place>', 'where datasets lie: a folder, or s3://bucket/prefix with the AWS_ variables set')
+    .option('--seconds <n>', 'stop by itself after this long, when the trials under way are finished')
+    .action(act(async () => (await import('./commands/worker.ts')).worker))
 
   verb(program, 'doctor', 'Check this installation and a catalog', 'gimbal doctor --catalog catalog')
     .option('--catalog <dir>', 'catalog to check too')

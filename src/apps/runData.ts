@@ -2,8 +2,11 @@
 
 import { createHash } from 'node:crypto'
 import { GimbalError } from '../core/errors.ts'
+import { streamOfKind } from '../market/message.ts'
+import { MergedTape, type MergeInput } from '../market/tape.ts'
 import { generateMarket } from '../sim/market/generatedMarket.ts'
 import { Catalog } from '../store/catalog.ts'
+import { partitionName } from '../store/importSink.ts'
 import { openTapes } from '../store/openTapes.ts'
 import type { Manifest } from '../store/provenance.ts'
 import type { RunData } from './backtestRun.ts'
@@ -38,6 +41,7 @@ async function catalogData(
       ...(plan.fromUs === null ? {} : { fromUs: plan.fromUs }),
       ...(plan.toUs === null ? {} : { toUs: plan.toUs }),
       ...(plan.barUs === undefined ? {} : { barUs: plan.barUs }),
+      ...(plan.holdOut === undefined ? {} : { holdOut: plan.holdOut }),
     },
     onBuild ? { onBuild } : {},
   )
@@ -46,6 +50,12 @@ async function catalogData(
     universe: opened.universe,
     inputs: () => opened.reopen(),
     kind: opened.provenance === 'real' ? 'replayed' : 'synthetic',
+    streams: opened.universe.instruments.map(({ spec }) =>
+      opened.labels
+        .filter(({ venue, family }) => venue === spec.venue && family === partitionName(spec).family)
+        .map(({ stream }) => stream),
+    ),
+    ...barLength(plan.barUs ?? opened.labels.flatMap(({ barDurationsUs }) => barDurationsUs)[0]),
     quotable: opened.labels.some(({ stream }) => stream === 'book' || stream === 'quote'),
     rows: opened.rows,
     dataHash: opened.contentHash,
@@ -80,6 +90,24 @@ function told(imports: readonly Manifest[]): { about: string; text: string }[] {
   )
 }
 
+function barLength(barUs: number | undefined): { readonly barUs?: number } {
+  return barUs === undefined ? {} : { barUs }
+}
+
+/** Rows of a generated market after which every stream it has was heard of. */
+const ROWS_LISTENED = 50_000
+
+function streamsHeard(instruments: number, inputs: readonly MergeInput[]): string[][] {
+  const heard = Array.from({ length: instruments }, () => new Set<string>())
+  const tape = new MergedTape(inputs)
+  for (let row = 0; row < ROWS_LISTENED && tape.advance(); row++) {
+    const stream = streamOfKind(tape.batch.kind[tape.row]!)
+    if (stream) heard[tape.instrument]!.add(stream)
+  }
+  tape.close()
+  return heard.map((streams) => [...streams])
+}
+
 /** The generated market of a seed; one simulation serves one view, so it is run once for each. */
 function generatedData(plan: Extract<DataPlan, { from: 'generated' }>): RunData {
   const market = generateMarket({ seed: plan.seed, hours: plan.hours })
@@ -90,6 +118,7 @@ function generatedData(plan: Extract<DataPlan, { from: 'generated' }>): RunData 
   return {
     universe: market.universe,
     inputs: () => [...market.sources().inputs],
+    streams: streamsHeard(market.universe.size, [...market.sources().inputs]),
     kind: 'synthetic',
     quotable: true,
     dataHash: sha256,

@@ -8,6 +8,7 @@ import { Engine, type EngineParts, type Observer, type VenuePort } from '../engi
 import type { Json } from '../journal/header.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Universe } from '../market/instrument.ts'
+import type { Forecaster } from '../models/forecastDesk.ts'
 import { buildPolicy } from '../policies/registry.ts'
 import { DEFAULT_RISK, type RiskConfig } from '../risk/riskConfig.ts'
 import { RiskGate } from '../risk/riskGate.ts'
@@ -28,6 +29,8 @@ export type DataPlan =
       readonly toUs: number | null
       /** Length of bars where there are several, in µs. */
       readonly barUs?: number
+      /** Hold-out that may be read; every other declared one is refused. */
+      readonly holdOut?: string
     }
   | { readonly from: 'generated'; readonly seed: number; readonly hours: number }
   | { readonly from: 'feed' }
@@ -40,6 +43,8 @@ export interface RunPlan {
   readonly exchange: ExchangePlan
   readonly cash: Readonly<Record<string, number>>
   readonly seed: number
+  /** Identities of the models the run trades on; none when absent. */
+  readonly models?: readonly string[]
 }
 
 /** The replayed exchange's models by name. */
@@ -90,6 +95,8 @@ export interface RunPorts {
   readonly journal: Journal
   readonly venue: VenuePort
   readonly observer?: Observer
+  /** The plan's models, in its order. */
+  readonly forecasters?: readonly Forecaster[]
 }
 
 /** Fills in the defaults of every policy, so that the journal's header does not depend on what they are tomorrow. */
@@ -103,7 +110,14 @@ export function completePlan(plan: RunPlan, universe: Universe): RunPlan {
   }
 }
 
+/** @throws {GimbalError} `config-invalid` when the ports do not bring the models the plan names. */
 export function buildEngine(plan: RunPlan, universe: Universe, ports: RunPorts): Engine {
+  const wanted = plan.models?.length ?? 0
+  if (wanted !== (ports.forecasters?.length ?? 0))
+    throw new GimbalError('config-invalid', 'A run needs the models its plan names, and no others', {
+      named: wanted,
+      given: ports.forecasters?.length ?? 0,
+    })
   return new Engine({
     universe,
     policies: plan.policies.map(({ name, settings }) => buildPolicy(name, settings, universe)),
@@ -112,6 +126,7 @@ export function buildEngine(plan: RunPlan, universe: Universe, ports: RunPorts):
     venue: ports.venue,
     cash: plan.cash,
     seed: plan.seed,
+    ...(ports.forecasters ? { forecasters: ports.forecasters } : {}),
     ...(ports.observer ? { observer: ports.observer } : {}),
   })
 }

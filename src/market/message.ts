@@ -31,6 +31,67 @@ export const STREAMS = [
 ] as const
 export type Stream = (typeof STREAMS)[number]
 
+/** The stream that rows of a kind belong to; a book's gap or outage may come in any, and is counted to none. */
+export function streamOfKind(kind: number): Stream | undefined {
+  switch (kind) {
+    case Kind.DEPTH:
+      return 'book'
+    case Kind.TRADE:
+      return 'trade'
+    case Kind.QUOTE:
+      return 'quote'
+    case Kind.BAR_OPEN:
+    case Kind.BAR_HIGH:
+    case Kind.BAR_LOW:
+    case Kind.BAR_CLOSE:
+      return 'bar'
+    case Kind.MARK:
+    case Kind.MARK_EXTREME:
+    case Kind.INDEX:
+      return 'mark'
+    case Kind.FUNDING:
+    case Kind.FUNDING_FORECAST:
+      return 'funding'
+    case Kind.OPEN_INTEREST:
+    case Kind.VOLUME:
+      return 'interest'
+    case Kind.LIQUIDATION:
+    case Kind.DELEVERAGING:
+      return 'liquidation'
+    case Kind.POOL_STATE:
+    case Kind.POOL_SWAP:
+      return 'pool'
+    case Kind.BLOCK:
+      return 'block'
+    case Kind.BASE_FEE:
+    case Kind.GAS_PRICE:
+      return 'gas'
+    case Kind.PENDING_TRANSACTION:
+      return 'pending'
+    case Kind.SUPPLY_RATE:
+    case Kind.BORROW_RATE:
+    case Kind.SUPPLY_INDEX:
+    case Kind.BORROW_INDEX:
+      return 'lending'
+    case Kind.SCALAR:
+      return 'scalar'
+    case Kind.IMPLIED_VOLATILITY:
+    case Kind.DELTA:
+    case Kind.GAMMA:
+    case Kind.VEGA:
+    case Kind.THETA:
+    case Kind.RHO:
+    case Kind.FORWARD:
+      return 'option'
+    case Kind.ORDER_ADD:
+    case Kind.ORDER_CHANGE:
+    case Kind.ORDER_REMOVE:
+      return 'order'
+    default:
+      return undefined
+  }
+}
+
 /** Takes messages of one instrument each. */
 export interface MessageSink {
   /** @param instrument Index the sink gave, or the index in the run's universe. */

@@ -17,6 +17,9 @@ export interface SkillRow {
   readonly high: number
   /** Its loss over the model's, less 1: above 0 the model is better. */
   readonly excess: number
+  /** 95 % interval of {@link excess}. */
+  readonly excessLow: number
+  readonly excessHigh: number
   /** Diebold-Mariano statistic of the model's loss less this one's: negative says the model is better. NaN for the model itself. */
   readonly dieboldMariano: number
   readonly pValue: number
@@ -258,8 +261,7 @@ export function judge({ skill, placebos, overfitting, leaks, backtests }: Judged
   if (won.length > 0 && !lucky) {
     const claims = won.map((table) => {
       const best = bestBaseline(table)!
-      const model = table.rows[0]!
-      const half = (best.high - best.low) / 2 / model.loss
+      const half = (best.excessHigh - best.excessLow) / 2
       return `${table.quantity} over ${spanText(table.horizonUs)}: beats ${best.name} by ${(100 * best.excess).toFixed(1)} ± ${(100 * half).toFixed(1)} % of ${table.loss}`
     })
     return { finding: 'edge', sentence: `${claims.join('; ')}; ${afterCosts}.`, reasons }

@@ -82,6 +82,8 @@ export interface TapeLabel {
   readonly family: string
   readonly stream: Stream
   readonly rows: number
+  /** Lengths of its bars, µs; empty where it holds none. */
+  readonly barDurationsUs: readonly number[]
   /** Added to its venue times: the venue's shift, or 0 for rows that have none of their own. */
   readonly venueShiftUs: number
   readonly path: string
@@ -194,6 +196,7 @@ export async function openTapes(
       family: group.family,
       stream: group.stream,
       rows: tape.rows,
+      barDurationsUs: tape.header.barDurationsUs,
       venueShiftUs: shiftOf(group, venueShiftUs),
       path: tape.path,
     })),

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Random } from '../../src/core/random.ts'
 import { Instrument, type InstrumentSpec, Universe } from '../../src/market/instrument.ts'
+import { streamOfKind } from '../../src/market/message.ts'
 import { Flag, Kind, MemoryTape, MergedTape, type MergeInput } from '../../src/market/tape.ts'
 import { generateMarket } from '../../src/sim/market/generatedMarket.ts'
 import type { Rows } from './oracle.ts'
@@ -37,7 +38,8 @@ export function materialise(
     columns[5]!.push(batch.lots[row]!)
     columns[6]!.push(batch.value[row]!)
     columns[7]!.push(batch.flags[row]!)
-    streams[instrument]!.add(streamOf(batch.kind[row]!))
+    const stream = streamOfKind(batch.kind[row]!)
+    if (stream) streams[instrument]!.add(stream)
   }
   merged.close()
   return {
@@ -55,63 +57,6 @@ export function materialise(
       value: Float64Array.from(columns[6]!),
       flags: Uint8Array.from(columns[7]!),
     },
-  }
-}
-
-/** The stream a kind is imported under, as far as features ask. */
-function streamOf(kind: number): string {
-  switch (kind) {
-    case Kind.DEPTH:
-      return 'book'
-    case Kind.TRADE:
-      return 'trade'
-    case Kind.QUOTE:
-      return 'quote'
-    case Kind.BAR_OPEN:
-    case Kind.BAR_HIGH:
-    case Kind.BAR_LOW:
-    case Kind.BAR_CLOSE:
-      return 'bar'
-    case Kind.MARK:
-    case Kind.MARK_EXTREME:
-    case Kind.INDEX:
-      return 'mark'
-    case Kind.FUNDING:
-    case Kind.FUNDING_FORECAST:
-      return 'funding'
-    case Kind.OPEN_INTEREST:
-    case Kind.VOLUME:
-      return 'interest'
-    case Kind.LIQUIDATION:
-    case Kind.DELEVERAGING:
-      return 'liquidation'
-    case Kind.POOL_STATE:
-    case Kind.POOL_SWAP:
-      return 'pool'
-    case Kind.BLOCK:
-      return 'block'
-    case Kind.BASE_FEE:
-    case Kind.GAS_PRICE:
-      return 'gas'
-    case Kind.PENDING_TRANSACTION:
-      return 'pending'
-    case Kind.SUPPLY_RATE:
-    case Kind.BORROW_RATE:
-    case Kind.SUPPLY_INDEX:
-    case Kind.BORROW_INDEX:
-      return 'lending'
-    case Kind.SCALAR:
-      return 'scalar'
-    case Kind.IMPLIED_VOLATILITY:
-    case Kind.DELTA:
-    case Kind.GAMMA:
-    case Kind.VEGA:
-    case Kind.THETA:
-    case Kind.RHO:
-    case Kind.FORWARD:
-      return 'option'
-    default:
-      return 'other'
   }
 }
 

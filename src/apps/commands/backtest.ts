@@ -7,6 +7,7 @@ import { POLICIES } from '../../policies/registry.ts'
 import { queueModelNamed } from '../../sim/queueModels.ts'
 import { defaultCash, type RunOutcome, runBacktestJob } from '../backtestRun.ts'
 import { runData } from '../runData.ts'
+import { loadForecasters, modelIds } from '../runModels.ts'
 import { completePlan, type DataPlan, DEFAULT_EXCHANGE, latencyNamed, type RunPlan, riskFrom } from '../runPlan.ts'
 import {
   count,
@@ -37,6 +38,8 @@ interface BacktestOptions {
   readonly latency: string
   readonly risk: readonly string[]
   readonly shuffleIo?: boolean
+  readonly model: readonly string[]
+  readonly models: string
   readonly out: string
 }
 
@@ -47,6 +50,7 @@ export async function backtest(terminal: Terminal, options: BacktestOptions): Pr
   latencyNamed(options.latency)
   const seed = numberOption(options.seed, '--seed', 0)
   checkPolicy(options.policy, pairs(options.set, '--set'))
+  const models = modelIds(options.model, options.models)
   const selection: DataPlan = {
     from: 'catalog',
     instruments: options.instrument,
@@ -72,6 +76,7 @@ export async function backtest(terminal: Terminal, options: BacktestOptions): Pr
       exchange: { ...DEFAULT_EXCHANGE, queue: options.queue, latency: options.latency },
       cash,
       seed,
+      ...(models.length > 0 ? { models } : {}),
     },
     data.universe,
   )
@@ -84,6 +89,7 @@ export async function backtest(terminal: Terminal, options: BacktestOptions): Pr
       ledgerPath: join(options.out, 'trials.jsonl'),
       date: new Date().toISOString(),
       shuffleIo: options.shuffleIo === true,
+      ...loadForecasters(models, options.models),
       signal,
       onProgress: (rows, share) => terminal.progress(progressText(options.policy, rows, share)),
     }),

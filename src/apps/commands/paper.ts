@@ -8,6 +8,7 @@ import { SimulatedVenueClient } from '../../venues/simulated/client.ts'
 import { parseBreaker, type ResetWish, type ScopeNames, spellScope } from '../breakerNames.ts'
 import { runPaper, wallClockUs } from '../paper.ts'
 import { runData } from '../runData.ts'
+import { loadForecasters, modelIds } from '../runModels.ts'
 import { buildEngine, completePlan, DEFAULT_EXCHANGE, planFromJson, planToJson, riskFrom } from '../runPlan.ts'
 import { count, EXIT, numberOption, pairs, type Terminal } from '../terminal.ts'
 import { gimbalVersion } from '../version.ts'
@@ -23,6 +24,8 @@ interface PaperCommandOptions {
   readonly journal: string
   readonly seed: string
   readonly seconds?: string
+  readonly model: readonly string[]
+  readonly models: string
   readonly reset: readonly string[]
   readonly who?: string
   readonly reason?: string
@@ -38,6 +41,7 @@ export async function paper(terminal: Terminal, options: PaperCommandOptions): P
   const universe = await universeOf(options)
   const names: ScopeNames = { universe, policyNames: [options.policy] }
   const resets: ResetWish[] = options.reset.map((text) => ({ ...parseBreaker(text, names), ...signed }))
+  const models = modelIds(options.model, options.models)
   const plan = completePlan(
     {
       data: { from: 'feed' },
@@ -47,6 +51,7 @@ export async function paper(terminal: Terminal, options: PaperCommandOptions): P
       // Balances are what the venue says when the journal begins: they stand in its header.
       cash: {},
       seed,
+      ...(models.length > 0 ? { models } : {}),
     },
     universe,
   )
@@ -59,12 +64,14 @@ export async function paper(terminal: Terminal, options: PaperCommandOptions): P
       universe,
       seed,
       settings: planToJson(plan),
-      build: (header, ports) =>
-        buildEngine(
-          { ...planFromJson(header.settings), cash: header.cash, seed: header.seed },
+      build: (header, ports) => {
+        const recorded = planFromJson(header.settings)
+        return buildEngine(
+          { ...recorded, cash: header.cash, seed: header.seed },
           new Universe(header.instruments.map((spec) => new Instrument(spec))),
-          ports,
-        ),
+          { ...ports, ...loadForecasters(recorded.models, options.models) },
+        )
+      },
       venue: (run) =>
         new SimulatedVenueClient({ url: options.venue, account: options.account, run, universe, clock: wallClockUs }),
       durability: 'process',

@@ -9,12 +9,13 @@ import { JournalReader } from '../../journal/journalReader.ts'
 import { Instrument, Universe } from '../../market/instrument.ts'
 import { MergedTape } from '../../market/tape.ts'
 import { runData } from '../runData.ts'
+import { loadForecasters } from '../runModels.ts'
 import { buildEngine, planFromJson } from '../runPlan.ts'
 import { count, EXIT, money, type Terminal } from '../terminal.ts'
 
 export async function replay(
   terminal: Terminal,
-  options: { readonly catalog: string },
+  options: { readonly catalog: string; readonly models: string },
   args: string[],
 ): Promise<number> {
   const given = args[0]!
@@ -46,7 +47,7 @@ export async function replay(
         buildEngine(
           { ...plan, cash: header.cash, seed: header.seed },
           new Universe(header.instruments.map((spec) => new Instrument(spec))),
-          ports,
+          { ...ports, ...loadForecasters(plan.models, options.models) },
         ),
       tape,
     )

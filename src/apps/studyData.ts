@@ -1,0 +1,158 @@
+/** @file From data to dataset: what `gimbal features`, `train` and `research` share. */
+
+import { GimbalError } from '../core/errors.ts'
+import type { SettingValue } from '../core/settings.ts'
+import { chooseFeatures } from '../features/chooseFeatures.ts'
+import type { FeatureSetSpec } from '../features/featureSet.ts'
+import type { SamplerSpec } from '../features/samplers.ts'
+import { MergedTape } from '../market/tape.ts'
+import type { Dataset } from '../research/dataset.ts'
+import { DatasetRecorder } from '../research/recordDataset.ts'
+import type { RunData } from './backtestRun.ts'
+import { runData } from './runData.ts'
+import type { DataPlan } from './runPlan.ts'
+import { count, lengthOption, numberOption, pairs, type Terminal, thousands, timeOption } from './terminal.ts'
+
+/** Options of every command that records a dataset. */
+export interface StudyDataOptions {
+  readonly catalog?: string
+  readonly instrument: readonly string[]
+  readonly target?: string
+  readonly from?: string
+  readonly to?: string
+  readonly bars?: string
+  readonly holdOut?: string
+  readonly seed: string
+  readonly minutes: string
+  readonly every?: string
+  readonly only?: string
+  readonly feature: readonly string[]
+  readonly normaliseOver?: string
+}
+
+/** The data a command works on, and which instrument it is about. */
+export interface StudyData {
+  readonly plan: DataPlan
+  readonly data: RunData
+  readonly target: number
+  /** Whether the target is known by its bars alone. */
+  readonly barsOnly: boolean
+  /** Length of the target's bars, or 0. */
+  readonly barUs: number
+}
+
+/** Opens or makes the data. @throws {GimbalError} `argument-invalid`, `instrument-unknown` and what opening throws. */
+export async function openStudyData(terminal: Terminal, options: StudyDataOptions): Promise<StudyData> {
+  const seed = numberOption(options.seed, '--seed', 0)
+  const plan: DataPlan = options.catalog
+    ? {
+        from: 'catalog',
+        instruments: options.instrument,
+        fromUs: options.from ? timeOption(options.from, '--from') : null,
+        toUs: options.to ? timeOption(options.to, '--to') : null,
+        ...(options.bars ? { barUs: lengthOption(options.bars, '--bars') } : {}),
+        ...(options.holdOut ? { holdOut: options.holdOut } : {}),
+      }
+    : { from: 'generated', seed, hours: numberOption(options.minutes, '--minutes', 1) / 60 }
+  const data = await runData(plan, options.catalog ?? '', (tape, rows) =>
+    terminal.progress(`building the tape ${tape} of ${thousands(rows)} rows (once)`),
+  )
+  const target = chooseTarget(data, options.target)
+  const streams = data.streams[target]!
+  const barsOnly = !streams.includes('book') && !streams.includes('quote') && streams.includes('bar')
+  const { instruments } = data.universe
+  terminal.notice(
+    `data: ${options.catalog ?? `a generated market of ${options.minutes} minutes, seed ${seed}`}, ${count(instruments.length, 'instrument')}${data.rows ? `, ${count(data.rows, 'row')}` : ''} [${data.kind.toUpperCase()}]; about ${instruments[target]!.id}`,
+  )
+  return { plan, data, target, barsOnly, barUs: barsOnly ? (data.barUs ?? 0) : 0 }
+}
+
+/** The named target, or the first perpetual, or the first instrument that has a price. */
+function chooseTarget({ universe, streams }: RunData, named: string | undefined): number {
+  if (named) return universe.index(named)
+  const priced = (index: number) => streams[index]!.some((stream) => ['book', 'quote', 'bar', 'trade'].includes(stream))
+  const { instruments } = universe
+  const perp = instruments.findIndex(({ kind }, index) => kind === 'perp' && priced(index))
+  const any = perp >= 0 ? perp : instruments.findIndex(({ kind }, index) => kind !== 'option' && priced(index))
+  if (any < 0)
+    throw new GimbalError('argument-invalid', 'These data hold no instrument with a price: name a target', {
+      instruments: instruments.map(({ id }) => id).join(' '),
+    })
+  return any
+}
+
+/** How a dataset is to be recorded. */
+export interface RecordingWish {
+  readonly samplingUs: number
+  readonly stepUs: number
+  /** Horizon whose ladder of variances is put among the features. */
+  readonly horizonUs: number
+}
+
+/** The feature set of the options over the data. @throws {GimbalError} `config-invalid`, `argument-invalid`. */
+export function featuresFor(study: StudyData, options: StudyDataOptions, wish: RecordingWish): FeatureSetSpec {
+  const settings: Record<string, Record<string, SettingValue>> = structuredClone(presets(study, wish))
+  for (const [path, value] of Object.entries(pairs(options.feature, '--feature'))) {
+    const [family, setting, ...rest] = path.split('.')
+    if (!family || !setting || rest.length > 0)
+      throw new GimbalError('argument-invalid', '--feature takes family.setting=value', { given: path })
+    ;(settings[family] ??= {})[setting] = value
+  }
+  const sampling: SamplerSpec = { every: 'time', intervalUs: wish.samplingUs }
+  return chooseFeatures(
+    { universe: study.data.universe, target: study.target, streams: study.data.streams },
+    {
+      sampling,
+      settings,
+      normaliseOver: options.normaliseOver ? numberOption(options.normaliseOver, '--normalise-over', 0) : 0,
+      ...(options.only ? { only: options.only.split(',').map((name) => name.trim()) } : {}),
+    },
+  )
+}
+
+/** Settings of families that must follow the data's own clock: their defaults are made for books and seconds, or for bars. */
+function presets(
+  { barUs }: StudyData,
+  { stepUs, horizonUs }: RecordingWish,
+): Record<string, Record<string, SettingValue>> {
+  const seconds = (us: number) => us / 1e6
+  const clock = Math.max(stepUs, barUs)
+  return {
+    'har-ladder': { intervalSeconds: seconds(clock), unitSeconds: seconds(horizonUs) },
+  }
+}
+
+/** Records the dataset; progress is shown and the work can be interrupted. Returns undefined when it was. */
+export async function recordStudy(
+  terminal: Terminal,
+  study: StudyData,
+  features: FeatureSetSpec,
+  stepUs: number,
+  signal: AbortSignal,
+): Promise<Dataset | undefined> {
+  const { data, plan } = study
+  const name = plan.from === 'catalog' ? 'catalog' : data.sources[0]!.name
+  const tape = new MergedTape(data.inputs())
+  const recorder = new DatasetRecorder(
+    {
+      features,
+      stepUs,
+      source: { kind: data.kind === 'replayed' ? 'replayed' : 'synthetic', name, dataHash: data.dataHash, rows: 0 },
+    },
+    data.universe,
+    tape,
+  )
+  try {
+    while (recorder.run(1 << 16)) {
+      terminal.progress(
+        `features: ${thousands(recorder.rows)} rows${data.rows ? `, ${((100 * recorder.rows) / data.rows).toFixed(0)} %` : ''}`,
+      )
+      await new Promise((resolve) => setImmediate(resolve))
+      if (signal.aborted) return undefined
+    }
+    return recorder.finish()
+  } finally {
+    tape.close()
+    terminal.progress('', true)
+  }
+}

@@ -1,0 +1,406 @@
+/**
+ * @file The whole of research on one dataset, question by question: skill against baselines, calibration, drift, other
+ * histories, luck of the choice, placebos, and the models that come out of it.
+ *
+ * The configuration that is judged is chosen inside the first training span, before any judged sample; the others are walked
+ * as well, so that the luck of choosing can be told. Every configuration of every question is one trial of the ledger.
+ */
+
+import { Random } from '../core/random.ts'
+import type { Quantity } from '../models/forecast.ts'
+import { gainImportance } from '../models/trees/importance.ts'
+import { shapImportance } from '../models/trees/treeShap.ts'
+import type { TreeThreads } from '../models/trees/treeThreads.ts'
+import { qlike } from '../models/volatility/qlike.ts'
+import type { Dataset } from './dataset.ts'
+import {
+  type FittedForecast,
+  type ForecastSamples,
+  fitForecast,
+  forecastRows,
+  gathered,
+  type LearnerSpec,
+} from './forecastLearner.ts'
+import type { Labels } from './labels.ts'
+import { backtestOverfitting } from './overfitting.ts'
+import { drawShift, permuteLabels, shiftFeatures } from './placebo.ts'
+import { combinatorialSplits, recombine } from './splits.ts'
+import {
+  compare,
+  type Judgement,
+  judgeForecasts,
+  labelsOf,
+  type StudyPlan,
+  skillTable,
+  type Turn,
+  type Walk,
+  walkBaselines,
+  walkModel,
+  walkOf,
+} from './study.ts'
+import { superiorPredictiveAbility } from './superiorPredictiveAbility.ts'
+import {
+  bestBaseline,
+  type CalibrationTable,
+  type ImportanceRow,
+  type OverfittingPanel,
+  type PathPanel,
+  type PlaceboRow,
+  type SkillTable,
+} from './verdict.ts'
+
+/** One thing to be forecast. */
+export interface Question {
+  readonly quantity: Quantity
+  readonly horizonUs: number
+}
+
+export interface ResearchPlan extends Omit<StudyPlan, 'quantity' | 'horizonUs' | 'learner'> {
+  /** Configurations to choose among; the first is walked alone where there is but one. */
+  readonly configurations: readonly LearnerSpec[]
+  /** Whether placebos are run beside the result. */
+  readonly placebos: boolean
+  /** Groups of combinatorial purged cross-validation, and how many are tested at a time; 0 groups leaves it out. */
+  readonly groups: number
+  readonly testGroups: number
+}
+
+/** One configuration's score on one question: a trial of the ledger. */
+export interface ConfigurationTrial {
+  readonly question: Question
+  readonly learner: LearnerSpec
+  /** Mean QLIKE on the judged samples. */
+  readonly score: number
+}
+
+/** What was found about one question. */
+export interface QuestionResult {
+  readonly question: Question
+  readonly skill: SkillTable
+  readonly calibration: CalibrationTable
+  readonly importances: readonly ImportanceRow[]
+  readonly paths: PathPanel | null
+  readonly overfitting: OverfittingPanel | null
+  readonly placebos: readonly PlaceboRow[]
+  readonly trials: readonly ConfigurationTrial[]
+  readonly chosen: LearnerSpec
+  readonly walk: Walk
+  readonly labels: Labels
+  readonly judgement: Judgement
+  /** Name of the best baseline. */
+  readonly best: string
+  /** Fitted to every sample with a label: what is written into the registry. */
+  readonly final: FittedForecast
+}
+
+/** Researches one question. @throws {GimbalError} `table-invalid` when the data are too short for it. */
+export async function researchQuestion(
+  dataset: Dataset,
+  question: Question,
+  plan: ResearchPlan,
+  turn: Turn,
+  threads?: TreeThreads,
+): Promise<QuestionResult> {
+  const { timesUs, table } = dataset
+  const labels = labelsOf(dataset, question.quantity, question.horizonUs)
+  const samples: ForecastSamples = { table, label: labels.label, timesUs, endsUs: labels.endsUs }
+  const windows = walkOf(timesUs, labels, plan)
+  const chosen = await choose(samples, windows[0]!.train, plan, turn, threads)
+  const study: StudyPlan = { ...plan, ...question, learner: chosen }
+  const walk = await walkModel(samples, windows, chosen, plan.seed, say(turn, 'model'), threads)
+  const baselines = await walkBaselines(dataset, labels, study, windows, turn)
+  const forecasts = new Map([['model', walk.forecast], ...baselines])
+  const judgement = judgeForecasts(labels, timesUs, forecasts, question.horizonUs)
+  const skill = skillTable(judgement, labels, timesUs, forecasts, study)
+  const best = bestBaseline(skill)!.name
+  const { trials, overfitting } = await searchLuck(
+    samples,
+    windows,
+    chosen,
+    judgement,
+    best,
+    question,
+    plan,
+    turn,
+    threads,
+  )
+  const placebos = plan.placebos
+    ? await runPlacebos(dataset, samples, windows, chosen, judgement, best, question, plan, turn, threads)
+    : []
+  const paths = plan.groups > 0 ? await crossValidate(samples, chosen, question, plan, turn, threads) : null
+  await turn('the model that is kept')
+  const final = fitForecast(
+    samples,
+    Array.from({ length: table.rows }, (_, i) => i),
+    chosen,
+    plan.seed,
+    threads,
+  )
+  return {
+    question,
+    skill,
+    calibration: calibrationOf(judgement, labels, walk, question),
+    importances: importancesOf(final, table, plan.seed),
+    paths,
+    overfitting,
+    placebos,
+    trials,
+    chosen,
+    walk,
+    labels,
+    judgement,
+    best,
+    final,
+  }
+}
+
+function say(turn: Turn, what: string): Turn {
+  return (text) => turn(`${what}: ${text}`)
+}
+
+/** The configuration with the least loss on the held-back part of the first training span. */
+async function choose(
+  samples: ForecastSamples,
+  training: Uint32Array,
+  { configurations, seed }: ResearchPlan,
+  turn: Turn,
+  threads: TreeThreads | undefined,
+): Promise<LearnerSpec> {
+  if (configurations.length === 1) return configurations[0]!
+  let best = configurations[0]!
+  let least = Number.POSITIVE_INFINITY
+  for (const [index, learner] of configurations.entries()) {
+    await turn(`configuration ${index + 1} of ${configurations.length}`)
+    const { heldLoss } = fitForecast(samples, training, learner, seed, threads)
+    if (heldLoss < least) {
+      best = learner
+      least = heldLoss
+    }
+  }
+  return best
+}
+
+/** Walks every configuration, and asks whether the best of them is more than luck. */
+async function searchLuck(
+  samples: ForecastSamples,
+  windows: Walk['windows'],
+  chosen: LearnerSpec,
+  judgement: Judgement,
+  best: string,
+  question: Question,
+  plan: ResearchPlan,
+  turn: Turn,
+  threads: TreeThreads | undefined,
+): Promise<{ trials: ConfigurationTrial[]; overfitting: OverfittingPanel | null }> {
+  const { rows, losses } = judgement
+  const rival = losses.get(best)!
+  const walked: Float64Array[] = []
+  const trials: ConfigurationTrial[] = []
+  for (const [index, learner] of plan.configurations.entries()) {
+    let loss = losses.get('model')!
+    if (learner !== chosen) {
+      const { forecast } = await walkModel(
+        samples,
+        windows,
+        learner,
+        plan.seed,
+        say(turn, `configuration ${index + 1}`),
+        threads,
+      )
+      loss = lossesAt(samples.label, forecast, rows)
+    }
+    trials.push({ question, learner, score: meanOf(loss) })
+    walked.push(loss)
+  }
+  if (walked.length < 2 || rows.length < 2 * BLOCKS) return { trials, overfitting: null }
+  const luck = backtestOverfitting(
+    walked.map((loss) => loss.map((value) => -value)),
+    BLOCKS,
+    'mean',
+  )
+  const random = new Random(plan.seed).fork('spa')
+  const spa = superiorPredictiveAbility(
+    walked.map((loss) => loss.map((value, i) => rival[i]! - value)),
+    () => random.uniform(),
+    { blockMean: Math.max(1, judgement.overlap) },
+  )
+  return {
+    trials,
+    overfitting: {
+      configurations: walked.length,
+      pbo: luck.probability,
+      logits: thinned(luck.logits, LOGITS_KEPT),
+      slope: luck.degradation.slope,
+      spaLower: spa.lower,
+      spaConsistent: spa.consistent,
+      spaUpper: spa.upper,
+      realityCheck: spa.realityCheck.p,
+    },
+  }
+}
+
+/** Blocks of combinatorially symmetric cross-validation: 12,870 halves. */
+const BLOCKS = 16
+const LOGITS_KEPT = 2000
+
+function thinned(values: Float64Array, most: number): number[] {
+  const every = Math.max(1, Math.ceil(values.length / most))
+  return Array.from(values).filter((_, i) => i % every === 0)
+}
+
+/** Losses at some samples; where a forecast is missing the model pays what the constant 1 : 10 wrong forecast would. */
+function lossesAt(label: Float64Array, forecast: Float64Array, rows: readonly number[]): Float64Array {
+  return Float64Array.from(rows, (row) => {
+    const loss = qlike(label[row]!, forecast[row]!)
+    return Number.isFinite(loss) ? loss : MISSING_LOSS
+  })
+}
+
+const MISSING_LOSS = qlike(1, 0.1)
+
+/** t from which on a placebo would be taken for skill. */
+const PLACEBO_T = -1.65
+
+/** The same learner where nothing can be learnt. */
+async function runPlacebos(
+  dataset: Dataset,
+  samples: ForecastSamples,
+  windows: Walk['windows'],
+  learner: LearnerSpec,
+  judgement: Judgement,
+  best: string,
+  question: Question,
+  plan: ResearchPlan,
+  turn: Turn,
+  threads: TreeThreads | undefined,
+): Promise<PlaceboRow[]> {
+  const { rows, losses, overlap } = judgement
+  const { label, endsUs } = samples
+  const rival = losses.get(best)!
+  const random = new Random(plan.seed).fork(`placebo/${question.quantity}/${question.horizonUs}`)
+  const kinds: { name: string; doc: string; samples: ForecastSamples }[] = [
+    {
+      name: 'labels permuted',
+      doc: 'learnt from labels in another order, judged on the true ones',
+      samples: { ...samples, label: permuteLabels({ label, endsUs }, Math.max(2, 4 * overlap), random).label },
+    },
+    {
+      name: 'features shifted',
+      doc: 'features of another time, a quarter of the history away at least',
+      samples: { ...samples, table: shiftFeatures(dataset, drawShift(samples.table.rows, random)).table },
+    },
+  ]
+  const found: PlaceboRow[] = []
+  for (const kind of kinds) {
+    const { forecast } = await walkModel(
+      kind.samples,
+      windows,
+      learner,
+      plan.seed,
+      say(turn, `placebo, ${kind.name}`),
+      threads,
+    )
+    const loss = lossesAt(samples.label, forecast, rows)
+    const { t } = compare(loss, rival, overlap)
+    found.push({
+      name: `${kind.name}, ${question.quantity}`,
+      doc: kind.doc,
+      excess: meanOf(loss) / meanOf(rival) - 1,
+      dieboldMariano: t,
+      claims: t < PLACEBO_T,
+    })
+  }
+  return found
+}
+
+/** The model against its own log-linear start along other histories. */
+async function crossValidate(
+  samples: ForecastSamples,
+  learner: LearnerSpec,
+  { horizonUs }: Question,
+  { groups, testGroups, seed }: ResearchPlan,
+  turn: Turn,
+  threads: TreeThreads | undefined,
+): Promise<PathPanel> {
+  const { timesUs, endsUs, label, table } = samples
+  const splits = combinatorialSplits({ timesUs, endsUs }, groups, testGroups, horizonUs)
+  const answers: Float64Array[] = []
+  const starts: Float64Array[] = []
+  const scratch = new Float64Array(timesUs.length)
+  for (let index = 0; index < splits.count; index++) {
+    await turn(`cross-validation ${index + 1} of ${splits.count}`)
+    const { train, test } = splits.split(index)
+    const fitted = fitForecast(samples, train, learner, seed, threads)
+    const start = fitForecast(samples, train, { ...learner, trees: { ...learner.trees, rounds: 0 } }, seed, threads)
+    for (const [into, fit] of [
+      [answers, fitted],
+      [starts, start],
+    ] as const) {
+      forecastRows(fit, table, test, scratch)
+      into.push(Float64Array.from(test, (row) => scratch[row]!))
+    }
+  }
+  const model = recombine(splits, answers, timesUs.length)
+  const linear = recombine(splits, starts, timesUs.length)
+  return {
+    groups,
+    testGroups,
+    excess: model.map((path, index) => {
+      let [own, other] = [0, 0]
+      for (let i = 0; i < path.length; i++) {
+        const a = qlike(label[i]!, path[i]!)
+        const b = qlike(label[i]!, linear[index]![i]!)
+        if (!Number.isFinite(a) || !Number.isFinite(b)) continue
+        own += a
+        other += b
+      }
+      return own / other - 1
+    }),
+  }
+}
+
+const BINS = 10
+
+function calibrationOf({ rows }: Judgement, { label }: Labels, walk: Walk, question: Question): CalibrationTable {
+  const sorted = rows.slice().sort((a, b) => walk.forecast[a]! - walk.forecast[b]!)
+  const bins = Array.from({ length: BINS }, (_, k) => {
+    const part = sorted.slice(Math.floor((sorted.length * k) / BINS), Math.floor((sorted.length * (k + 1)) / BINS))
+    const sum = (values: Float64Array) => part.reduce((total, row) => total + values[row]!, 0) / part.length
+    return { forecast: sum(walk.forecast), truth: sum(label), count: part.length }
+  })
+  let held = 0
+  let judged = 0
+  const judgedRows = new Set(rows)
+  for (const [index, { test }] of walk.windows.entries()) {
+    const { low, high } = walk.fits[index]!
+    for (const row of test) {
+      if (!judgedRows.has(row)) continue
+      judged++
+      const ratio = label[row]! / walk.forecast[row]!
+      if (ratio >= low && ratio <= high) held++
+    }
+  }
+  return { ...question, bins, level: walk.fits[0]!.level, covered: held / judged }
+}
+
+/** Rows whose contributions are worked out: exact for each, and enough for a mean. */
+const SHAP_ROWS = 500
+
+function importancesOf({ ensemble }: FittedForecast, table: ForecastSamples['table'], seed: number): ImportanceRow[] {
+  if (!ensemble) return []
+  const random = new Random(seed).fork('shap')
+  const rows = Array.from({ length: Math.min(SHAP_ROWS, table.rows) }, () => random.integer(0, table.rows - 1))
+  const contributions = shapImportance(ensemble, gathered(table, rows))
+  const gains = gainImportance(ensemble)
+  const share = (values: Float64Array, at: number) => {
+    const sum = values.reduce((total, value) => total + value, 0)
+    return sum > 0 ? values[at]! / sum : 0
+  }
+  return table.names
+    .map((name, at) => ({ name, share: share(contributions, at), gain: share(gains, at) }))
+    .sort((a, b) => b.share - a.share)
+}
+
+function meanOf(values: Float64Array): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length
+}
