@@ -48,14 +48,15 @@ export async function connectQueue(url: string): Promise<QueueConnection> {
     new GimbalError('queue-failed', what, {
       queue: address,
       reason,
-      remedy: 'start a Redis server there, or name another with --queue redis://host:port',
+      remedy: 'start a Redis server there or name another: --queue redis://user:password@host:port',
     })
   redis.on('error', note)
   try {
     await redis.connect()
   } catch {
-    redis.disconnect()
-    throw failure('The Redis server of the queue cannot be reached')
+    // Of a connection that has ended, ioredis would wait two seconds for it to end.
+    if (redis.status !== 'end') redis.disconnect()
+    throw failure('The Redis server of the queue cannot be reached, or refuses')
   }
   connected = true
   const lost = new Promise<never>((_, reject) => {
