@@ -43,6 +43,8 @@ export type ErrorCode =
   | 'search-invalid'
   | 'storage-failed'
   | 'table-invalid'
+  | 'table-too-large'
+  | 'threads-unavailable'
   | 'trial-failed'
   | 'venue-refused'
   | 'version-mismatch'

@@ -1,0 +1,82 @@
+/**
+ * @file Where bins begin and end.
+ *
+ * Source: LightGBM's greedy bin finding (src/io/bin.cpp, GreedyFindBin; MIT), read for the rule; the code is our own. A column
+ * with few distinct figures gets a bound between every two; otherwise figures so frequent that they fill a bin get one of
+ * their own, and the rest is cut into bins of about equal count. Zero is a figure like any other here.
+ */
+
+/**
+ * A figure from `low` up to but below `high`, halfway where doubles allow, so that `figure <= bound` tells them apart.
+ */
+export function boundBetween(low: number, high: number): number {
+  const middle = low / 2 + high / 2
+  return middle >= low && middle < high ? middle : low
+}
+
+/**
+ * Bounds between bins: ascending, each between two of the figures; figure <= bound belongs to the bins up to it. One bound
+ * less than bins.
+ *
+ * @param sorted Finite figures of the sample, ascending.
+ * @param binsMax Most bins, at least 1.
+ * @param rowsMin Fewest sampled rows of a bin.
+ */
+export function binBounds(sorted: Float64Array, binsMax: number, rowsMin: number): number[] {
+  const figures: number[] = []
+  const counts: number[] = []
+  for (let i = 0; i < sorted.length; ) {
+    let next = i + 1
+    while (next < sorted.length && sorted[next] === sorted[i]) next++
+    figures.push(sorted[i]!)
+    counts.push(next - i)
+    i = next
+  }
+  return figures.length <= binsMax
+    ? boundsOfFew(figures, counts, rowsMin)
+    : boundsOfMany(figures, counts, binsMax, rowsMin)
+}
+
+function boundsOfFew(figures: readonly number[], counts: readonly number[], rowsMin: number): number[] {
+  const bounds: number[] = []
+  let inBin = 0
+  for (let i = 0; i + 1 < figures.length; i++) {
+    inBin += counts[i]!
+    if (inBin < rowsMin) continue
+    bounds.push(boundBetween(figures[i]!, figures[i + 1]!))
+    inBin = 0
+  }
+  return bounds
+}
+
+function boundsOfMany(
+  figures: readonly number[],
+  counts: readonly number[],
+  binsMax: number,
+  rowsMin: number,
+): number[] {
+  let rows = 0
+  for (const count of counts) rows += count
+  const binsWanted = Math.max(1, Math.min(binsMax, Math.floor(rows / rowsMin)))
+  const fillsBin = rows / binsWanted
+  let rowsLeft = rows
+  let binsLeft = binsWanted
+  for (const count of counts)
+    if (count >= fillsBin) {
+      rowsLeft -= count
+      binsLeft--
+    }
+  const isBig = (index: number) => counts[index]! >= fillsBin
+  let mean = rowsLeft / binsLeft
+  const bounds: number[] = []
+  let inBin = 0
+  for (let i = 0; i + 1 < figures.length && bounds.length < binsWanted - 1; i++) {
+    if (!isBig(i)) rowsLeft -= counts[i]!
+    inBin += counts[i]!
+    if (!(isBig(i) || inBin >= mean || (isBig(i + 1) && inBin >= Math.max(1, mean / 2)))) continue
+    bounds.push(boundBetween(figures[i]!, figures[i + 1]!))
+    inBin = 0
+    if (!isBig(i)) mean = rowsLeft / --binsLeft
+  }
+  return bounds
+}
