@@ -29,7 +29,7 @@ const SETTINGS = {
   instrument: INSTRUMENT_SETTING,
   decaysPerSecond: { default: '0.1,1,10', doc: 'decays β of the memory, per second, ascending' },
   binSeconds: { default: 2, min: 0.001, doc: 'bins the orders are counted in, seconds' },
-  windowSeconds: { default: 300, min: 0.01, doc: 'window of whole bins the branching ratio is found over, seconds' },
+  windowSeconds: { default: 120, min: 0.01, doc: 'window of whole bins the branching ratio is found over, seconds' },
 } as const satisfies SettingsShape
 
 const OWNER = 'feature hawkes'

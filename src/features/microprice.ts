@@ -15,11 +15,19 @@ import { readSettings, type SettingsOf, type SettingsShape } from '../core/setti
 import type { TapeBatch } from '../market/tape.ts'
 import type { Feature, FeatureContext, FeatureFamily } from './feature.ts'
 import { MicropriceCounts } from './micropriceChain.ts'
-import { INSTRUMENT_SETTING, namedInstrument, STALE_SETTING, spanUs, targetHas } from './settingLists.ts'
+import {
+  INSTRUMENT_SETTING,
+  namedInstrument,
+  SNAPSHOTS_SETTING,
+  STALE_SETTING,
+  spanUs,
+  targetHas,
+} from './settingLists.ts'
 import { TouchWatch } from './touchWatch.ts'
 
 const SETTINGS = {
   instrument: INSTRUMENT_SETTING,
+  snapshots: SNAPSHOTS_SETTING,
   buckets: { default: 10, min: 2, max: 50, doc: 'buckets of imbalance, the share of lots on the bid side' },
   spreads: { default: 2, min: 1, max: 10, doc: 'buckets of spread: 1, 2, … ticks, the last also everything wider' },
   moveTicksMax: { default: 5, min: 0.5, doc: 'a larger move of the mid between two touches counts as this, ticks' },
@@ -46,7 +54,7 @@ class Microprice implements Feature {
   constructor(settings: SettingsOf<typeof SETTINGS>, context: FeatureContext) {
     const instrument = namedInstrument(context, settings.instrument)
     this.instruments = [instrument]
-    this.#touch = new TouchWatch(context.markets[instrument]!)
+    this.#touch = new TouchWatch(context.markets[instrument]!, settings.snapshots)
     this.#buckets = Math.floor(settings.buckets)
     this.#spreads = Math.floor(settings.spreads)
     this.#counts = new MicropriceCounts(this.#buckets, this.#spreads)

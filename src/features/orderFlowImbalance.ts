@@ -6,7 +6,7 @@
  * empty. `best` takes the touch alone, `levels` the sum over the best `levels`; `…-depth` is the same over the mean lots a
  * side then had there, which is what moves the price: ΔP ≈ OFI / (2 depth), in ticks.
  *
- * Nothing is compared across a `GAP`, an `OUTAGE` or a book reset (a feed of full snapshots therefore gives nothing); an
+ * Nothing is compared across a `GAP`, an `OUTAGE` or a book reset (unless `snapshots` says that the venue sends nothing else); an
  * instant of a crossed book is passed over. A window in which no two books could be compared is NaN.
  *
  * Sources: R. Cont, A. Kukanov, S. Stoikov, "The price impact of order book events", J. Financial Econometrics 12 (2014)
@@ -19,7 +19,15 @@ import { ASK, BID, type Book, isLevel, type Side } from '../market/book.ts'
 import type { MarketState } from '../market/marketState.ts'
 import { Flag, Kind, type TapeBatch } from '../market/tape.ts'
 import type { Feature, FeatureContext, FeatureFamily } from './feature.ts'
-import { INSTRUMENT_SETTING, namedInstrument, numberList, spanName, spanUs, targetHas } from './settingLists.ts'
+import {
+  INSTRUMENT_SETTING,
+  namedInstrument,
+  numberList,
+  SNAPSHOTS_SETTING,
+  spanName,
+  spanUs,
+  targetHas,
+} from './settingLists.ts'
 import { TouchWatch } from './touchWatch.ts'
 import { Hearing, WindowSums } from './windowSums.ts'
 
@@ -48,6 +56,7 @@ export function orderFlowEvent(
 
 const SETTINGS = {
   instrument: INSTRUMENT_SETTING,
+  snapshots: SNAPSHOTS_SETTING,
   windowsSeconds: { default: '1,10,60', doc: 'lengths of the windows, seconds, ascending' },
   levels: { default: 5, min: 1, max: 100, doc: 'levels a side the multi-level figure sums' },
 } as const satisfies SettingsShape
@@ -84,7 +93,7 @@ class OrderFlowImbalance implements Feature {
     const instrument = namedInstrument(context, settings.instrument)
     this.instruments = [instrument]
     this.#market = context.markets[instrument]!
-    this.#touch = new TouchWatch(this.#market)
+    this.#touch = new TouchWatch(this.#market, settings.snapshots)
     this.#hearing = new Hearing(this.#market)
     this.#windows = numberList(OWNER, 'windowsSeconds', settings.windowsSeconds, 0.001).map(
       (seconds) => new WindowSums(spanUs(seconds), 6),

@@ -26,7 +26,7 @@ import { readSettings, type SettingsOf, type SettingsShape } from '../core/setti
 import type { MarketState } from '../market/marketState.ts'
 import { Kind, type TapeBatch } from '../market/tape.ts'
 import type { Feature, FeatureContext, FeatureFamily } from './feature.ts'
-import { INSTRUMENT_SETTING, namedInstrument, spanUs, targetHas } from './settingLists.ts'
+import { INSTRUMENT_SETTING, namedInstrument, SNAPSHOTS_SETTING, spanUs, targetHas } from './settingLists.ts'
 import { TouchWatch } from './touchWatch.ts'
 
 /** A least-squares slope through the origin, its standard error and their ratio. */
@@ -101,6 +101,7 @@ function requirePairs(a: ArrayLike<number>, b: ArrayLike<number>, least: number)
 
 const SETTINGS = {
   instrument: INSTRUMENT_SETTING,
+  snapshots: SNAPSHOTS_SETTING,
   intervalSeconds: { default: 1, min: 0.001, doc: 'intervals over which changes and volume are compared, seconds' },
   halfLifeSeconds: { default: 300, min: 0.001, doc: 'age at which an interval or a trade counts half, seconds' },
   realisedSeconds: { default: 5, min: 0, doc: 'time after which the realised spread looks, seconds; whole intervals' },
@@ -173,7 +174,7 @@ class PriceImpact implements Feature {
     const instrument = namedInstrument(context, settings.instrument)
     this.instruments = [instrument]
     this.#market = context.markets[instrument]!
-    this.#touch = new TouchWatch(this.#market)
+    this.#touch = new TouchWatch(this.#market, settings.snapshots)
     this.#intervalUs = spanUs(settings.intervalSeconds)
     this.#halfLifeUs = spanUs(settings.halfLifeSeconds)
     this.#decayPerUs = Math.LN2 / this.#halfLifeUs

@@ -20,12 +20,21 @@ import { SECOND_US } from '../core/clock.ts'
 import { readSettings, type SettingsOf, type SettingsShape } from '../core/settings.ts'
 import { Kind, type TapeBatch } from '../market/tape.ts'
 import type { Feature, FeatureContext, FeatureFamily } from './feature.ts'
-import { INSTRUMENT_SETTING, namedInstrument, numberList, spanName, spanUs, targetHas } from './settingLists.ts'
+import {
+  INSTRUMENT_SETTING,
+  namedInstrument,
+  numberList,
+  SNAPSHOTS_SETTING,
+  spanName,
+  spanUs,
+  targetHas,
+} from './settingLists.ts'
 import { TouchWatch } from './touchWatch.ts'
 import { Hearing, WindowSums } from './windowSums.ts'
 
 const SETTINGS = {
   instrument: INSTRUMENT_SETTING,
+  snapshots: SNAPSHOTS_SETTING,
   windowsSeconds: { default: '10,60', doc: 'lengths of the windows, seconds, ascending' },
   refillSeconds: { default: 1, min: 0.000001, doc: 'time an emptied best price has to come back, seconds' },
 } as const satisfies SettingsShape
@@ -64,7 +73,7 @@ class QueueDynamics implements Feature {
     const instrument = namedInstrument(context, settings.instrument)
     this.instruments = [instrument]
     const market = context.markets[instrument]!
-    this.#touch = new TouchWatch(market)
+    this.#touch = new TouchWatch(market, settings.snapshots)
     this.#hearing = new Hearing(market)
     this.#windows = numberList(OWNER, 'windowsSeconds', settings.windowsSeconds, 0.001).map(
       (seconds) => new WindowSums(spanUs(seconds), 1 + 2 * SIDE_FIELDS),

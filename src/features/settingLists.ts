@@ -19,6 +19,12 @@ export const STALE_SETTING: Setting<number> = {
   doc: 'seconds of silence after which book and touch are no longer known',
 }
 
+/** Whether a reset of the book is the next book, or a break. */
+export const SNAPSHOTS_SETTING: Setting<boolean> = {
+  default: false,
+  doc: 'whether the venue sends the book as full snapshots: each is then compared with the one before, a reset is no break',
+}
+
 /** Index of the instrument a setting names; the target for ''. @throws {GimbalError} `instrument-unknown`. */
 export function namedInstrument(context: FeatureContext, id: string): number {
   return id === '' ? context.target : context.universe.index(id)

@@ -11,11 +11,19 @@ import { SECOND_US } from '../core/clock.ts'
 import { readSettings, type SettingsOf, type SettingsShape } from '../core/settings.ts'
 import type { TapeBatch } from '../market/tape.ts'
 import type { Feature, FeatureContext, FeatureFamily } from './feature.ts'
-import { INSTRUMENT_SETTING, namedInstrument, STALE_SETTING, spanUs, targetHas } from './settingLists.ts'
+import {
+  INSTRUMENT_SETTING,
+  namedInstrument,
+  SNAPSHOTS_SETTING,
+  STALE_SETTING,
+  spanUs,
+  targetHas,
+} from './settingLists.ts'
 import { TouchWatch } from './touchWatch.ts'
 
 const SETTINGS = {
   instrument: INSTRUMENT_SETTING,
+  snapshots: SNAPSHOTS_SETTING,
   halfLifeSeconds: { default: 60, min: 0.001, doc: 'age at which a moment counts half in the means, seconds' },
   staleSeconds: STALE_SETTING,
 } as const satisfies SettingsShape
@@ -44,7 +52,7 @@ class Spread implements Feature {
   constructor(settings: SettingsOf<typeof SETTINGS>, context: FeatureContext) {
     const instrument = namedInstrument(context, settings.instrument)
     this.instruments = [instrument]
-    this.#touch = new TouchWatch(context.markets[instrument]!)
+    this.#touch = new TouchWatch(context.markets[instrument]!, settings.snapshots)
     this.#staleUs = spanUs(settings.staleSeconds)
     this.#halfLifeUs = settings.halfLifeSeconds * SECOND_US
     this.#decayPerUs = Math.LN2 / this.#halfLifeUs

@@ -6,6 +6,9 @@
  * for both sides since the last break. A break is a lost update (`GAP`), an outage beginning or ending, or a book that is
  * reset: nothing is compared across it. A touch that is crossed or one-sided for an instant is no break: the next sound one
  * is compared with the last sound one.
+ *
+ * Some venues (Hyperliquid) send nothing but full snapshots, each a reset: with `snapshots` these are compared with one
+ * another, unless an update was lost or the venue was down in between.
  */
 
 import { BID } from '../market/book.ts'
@@ -14,6 +17,7 @@ import { Flag, Kind, type TapeBatch } from '../market/tape.ts'
 
 export class TouchWatch {
   readonly #market: MarketState
+  readonly #snapshots: boolean
   #touched = false
   #bookSeen = false
   #bidQuoted = false
@@ -37,8 +41,10 @@ export class TouchWatch {
   /** When the book or the quotes that make the touch were last heard, µs. */
   touchedUs = Number.NEGATIVE_INFINITY
 
-  constructor(market: MarketState) {
+  /** @param snapshots Whether the book comes as full snapshots: a reset is then the next book and no break. */
+  constructor(market: MarketState, snapshots = false) {
     this.#market = market
+    this.#snapshots = snapshots
   }
 
   /** Mid of the last sound touch since the last break, in ticks; NaN when there is none. */
@@ -57,7 +63,7 @@ export class TouchWatch {
     const flags = batch.flags[row]!
     if (kind === Kind.DEPTH) {
       // The first depth update takes the touch over from the quotes: another source, not the next touch.
-      if (!this.#bookSeen || (flags & Flag.RESET) !== 0) this.#break()
+      if (!this.#bookSeen || (!this.#snapshots && (flags & Flag.RESET) !== 0)) this.#break()
       this.#bookSeen = true
       this.#touched = true
       this.touchedUs = timeUs

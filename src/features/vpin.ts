@@ -78,7 +78,7 @@ const SETTINGS = {
   instrument: INSTRUMENT_SETTING,
   buckets: { default: 50, min: 1, max: 100_000, doc: 'complete buckets summed' },
   bucketLots: { default: 0, min: 0, doc: 'lots in a bucket; 0 to learn it' },
-  bucketSeconds: { default: 5, min: 0.001, doc: 'time a learnt bucket takes at the mean rate of trading, seconds' },
+  bucketSeconds: { default: 2, min: 0.001, doc: 'time a learnt bucket takes at the mean rate of trading, seconds' },
   learnSeconds: { default: 60, min: 0.001, doc: 'seconds of trading before the first learnt bucket' },
   halfLifeSeconds: {
     default: 3600,

@@ -20,7 +20,7 @@ export const depthProfile: Oracle = ({ rows, target, settings, timesUs }) => {
   }
   const samples: { timeUs: number; depth: number[] }[] = []
   let before = Number.NaN
-  replay(rows, target, (moment, bids, asks) => {
+  replay(rows, target, false, (moment, bids, asks) => {
     const interval = Math.floor(moment.timeUs / sampleUs)
     if (!moment.sound || !moment.hasBook || interval === before) return
     before = interval

@@ -18,7 +18,7 @@ export const microprice: Oracle = ({ rows, target, settings, timesUs }) => {
   ]
   type Change = { timeUs: number; from: readonly [number, number]; to: readonly [number, number]; move: number }
   const changes: Change[] = []
-  const moments = replay(rows, target)
+  const moments = replay(rows, target, settings['snapshots'] === true)
   let before: (typeof moments)[number] | undefined
   for (const moment of moments) {
     if (moment.broken) before = undefined

@@ -18,7 +18,7 @@ export const orderFlowImbalance: Oracle = ({ rows, target, settings, timesUs }) 
   let deepBefore: { bids: Level[]; asks: Level[] } | undefined
   const event = ([b1, qb1]: Level, [a1, qa1]: Level, [b0, qb0]: Level, [a0, qa0]: Level) =>
     qb1 * Number(b1 >= b0) - qb0 * Number(b1 <= b0) - qa1 * Number(a1 <= a0) + qa0 * Number(a1 >= a0)
-  replay(rows, target, (moment, bids, asks) => {
+  replay(rows, target, settings['snapshots'] === true, (moment, bids, asks) => {
     if (moment.broken) before = deepBefore = undefined
     if (!moment.sound) return
     const { timeUs } = moment

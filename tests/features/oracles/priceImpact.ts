@@ -19,7 +19,7 @@ export const priceImpact: Oracle = ({ rows, target, settings, timesUs }) => {
   const halfLifeUs = Number(settings['halfLifeSeconds']) * 1e6
   const lagUs = Number(settings['quoteLagSeconds']) * 1e6
   const ahead = Math.round((Number(settings['realisedSeconds']) * 1e6) / intervalUs)
-  const moments = replay(rows, target)
+  const moments = replay(rows, target, settings['snapshots'] === true)
   const heard: { timeUs: number; down: boolean }[] = []
   const trades: Trade[] = []
   let lost = 0

@@ -12,7 +12,7 @@ interface Change {
 
 export const queueDynamics: Oracle = ({ rows, target, settings, timesUs }) => {
   const refillUs = Number(settings['refillSeconds']) * 1e6
-  const moments = replay(rows, target)
+  const moments = replay(rows, target, settings['snapshots'] === true)
   const heard = listening(rows, target)
   // Stretches of touches that may be compared with one another.
   const stretches: Moment[][] = [[]]

@@ -42,11 +42,13 @@ export function momentAt<T extends { readonly timeUs: number }>(moments: readonl
 /**
  * Follows an instrument over all rows.
  *
+ * @param snapshots Whether a reset of the book is no break.
  * @param onMoment Called at each moment with the book as it stands; keep nothing of it.
  */
 export function replay(
   rows: Rows,
   instrument: number,
+  snapshots = false,
   onMoment: (moment: Moment, bids: SideOfBook, asks: SideOfBook) => void = () => {},
 ): Moment[] {
   const bids: SideOfBook = { ticks: [], lots: [] }
@@ -75,7 +77,7 @@ export function replay(
       if (!hasBook) breakOff()
       hasBook = true
       if (flags & Flag.RESET) {
-        breakOff()
+        if (!snapshots) breakOff()
         status = 'live'
         for (const each of [bids, asks]) each.ticks.length = each.lots.length = 0
       }
@@ -160,7 +162,7 @@ export function fromBook(
   }
   const moments = replay(rows, instrument)
   let next = 0
-  replay(rows, instrument, (moment, bids, asks) => {
+  replay(rows, instrument, false, (moment, bids, asks) => {
     answer(moment.timeUs)
     next++
     const wanted = timesUs[asked]

@@ -7,7 +7,7 @@ export const spread: Oracle = ({ rows, target, settings, timesUs }) => {
   const staleUs = Number(settings['staleSeconds']) * 1e6
   const halfLifeUs = Number(settings['halfLifeSeconds']) * 1e6
   const rate = Math.log(2) / halfLifeUs
-  const moments = replay(rows, target)
+  const moments = replay(rows, target, settings['snapshots'] === true)
   const out = Array.from({ length: 5 }, () => new Float64Array(timesUs.length).fill(Number.NaN))
   for (const [i, nowUs] of timesUs.entries()) {
     const now = momentAt(moments, nowUs)
