@@ -22,7 +22,7 @@ const PROGRAM = resolve('dist/apps/main.js')
 const FOLDER = mkdtempSync(join(tmpdir(), 'gimbal-cli-'))
 const VERBS = [
   ...['demo', 'import', 'fetch', 'catalog', 'backtest', 'policies'],
-  ...['replay', 'report', 'paper', 'venue', 'doctor'],
+  ...['replay', 'report', 'paper', 'venue', 'worker', 'doctor'],
 ]
 const BARS = 3 * 288
 const FILE = 'BTC_USDT_USDT-5m-futures.csv'
