@@ -19,6 +19,7 @@ import { PRICE_IMPACT } from './priceImpact.ts'
 import { QUEUE_DYNAMICS } from './queueDynamics.ts'
 import { RANGE_VOLATILITY } from './rangeVolatility.ts'
 import { REALISED_MEASURES } from './realisedMeasures.ts'
+import { REGIME } from './regime.ts'
 import { RETURNS } from './returns.ts'
 import { SPREAD } from './spread.ts'
 import { TIME_OF_DAY } from './timeOfDay.ts'
@@ -40,6 +41,7 @@ const ALL: readonly FeatureFamily[] = [
   HAR_LADDER,
   RANGE_VOLATILITY,
   EWMA_VARIANCE,
+  REGIME,
   RETURNS,
   VOLUME,
   FUNDING,

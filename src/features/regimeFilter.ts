@@ -37,16 +37,18 @@ export function requireHiddenMarkov({ means, variances, transition, initial }: H
   if (!distribution(initial)) fail('the first probabilities do not sum to 1')
 }
 
+function normalised(row: readonly number[]): number[] {
+  const sum = row.reduce((total, each) => total + each, 0)
+  return row.map((each) => each / sum)
+}
+
 /** Long-run probability of each state, by repeated squaring of the transitions. */
 export function stationaryDistribution(transition: readonly (readonly number[])[]): number[] {
   let power = transition.map((row) => [...row])
   // 2^40 steps: no chain that mixes at all within a recording has not.
   for (let k = 0; k < 40; k++) {
     power = power.map((row) => power.map((_, j) => row.reduce((sum, each, i) => sum + each * power[i]![j]!, 0)))
-    power = power.map((row) => {
-      const sum = row.reduce((total, each) => total + each, 0)
-      return row.map((each) => each / sum)
-    })
+    power = power.map(normalised)
   }
   return power[0]!
 }
@@ -73,10 +75,11 @@ export class HiddenMarkovFilter {
     requireHiddenMarkov(parameters)
     const { means, variances, transition, initial } = parameters
     this.states = means.length
-    this.probabilities = Float64Array.from(initial)
-    this.#next = Float64Array.from(initial)
-    this.#initial = Float64Array.from(initial)
-    this.#transition = Float64Array.from(transition.flat())
+    this.#initial = Float64Array.from(normalised(initial))
+    this.probabilities = this.#initial.slice()
+    this.#next = this.#initial.slice()
+    // Rows written down in a few digits are made to sum to 1.
+    this.#transition = Float64Array.from(transition.flatMap(normalised))
     this.#means = Float64Array.from(means)
     this.#variances = Float64Array.from(variances)
     this.#heights = Float64Array.from(variances, (variance) => -0.5 * Math.log(2 * Math.PI * variance))

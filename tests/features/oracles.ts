@@ -19,6 +19,7 @@ import { priceImpact } from './oracles/priceImpact.ts'
 import { queueDynamics } from './oracles/queueDynamics.ts'
 import { rangeVolatility } from './oracles/rangeVolatility.ts'
 import { realisedMeasures } from './oracles/realisedMeasures.ts'
+import { regime } from './oracles/regime.ts'
 import { returns } from './oracles/returns.ts'
 import { spread } from './oracles/spread.ts'
 import { timeOfDay } from './oracles/timeOfDay.ts'
@@ -42,6 +43,7 @@ export const ORACLES: Readonly<Record<string, Oracle>> = {
   'har-ladder': harLadder,
   'range-volatility': rangeVolatility,
   'ewma-variance': ewmaVariance,
+  regime,
   returns,
   volume,
   funding,
