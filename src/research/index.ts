@@ -1,6 +1,53 @@
 /** @file What `gimbal/research` promises to the outside. */
 
-export { expectedBestSharpe, minimumTrackRecord, probabilisticSharpe, type TrialEvidence } from './sharpe.ts'
+export { completeDataset, type Dataset, loadDataset, saveDataset, type TargetPath } from './dataset.ts'
+export { dieboldMariano, type ForecastComparison, type MeanInterval, meanInterval } from './dieboldMariano.ts'
+export { type OpenedHoldOut, openHoldOut } from './holdOut.ts'
+export {
+  type BarrierLabels,
+  type Barriers,
+  forwardReturn,
+  forwardVariance,
+  forwardVolume,
+  type Labels,
+  liquidityDemand,
+  metaLabel,
+  type TradingCost,
+  trailingVolatility,
+  tripleBarrier,
+} from './labels.ts'
+export {
+  type CausalityLeak,
+  type ColumnFinding,
+  checkCausality,
+  checkColumns,
+  type NamedLabel,
+  type Recording,
+} from './leakCheck.ts'
+export { backtestOverfitting, type Overfitting, type Performance } from './overfitting.ts'
+export { drawShift, permuteLabels, shiftFeatures } from './placebo.ts'
+export { averageUniqueness, sequentialBootstrap, timeDecay } from './sampleWeights.ts'
+export {
+  expectedBestSharpe,
+  minimumBacktestLength,
+  minimumTrackRecord,
+  probabilisticSharpe,
+  type TrialEvidence,
+} from './sharpe.ts'
+export {
+  type CombinatorialSplits,
+  combinatorialSplits,
+  overlapping,
+  purgedKFold,
+  recombine,
+  type Spans,
+  type Split,
+  type WalkForward,
+  type WalkForwardSplit,
+  walkForward,
+} from './splits.ts'
+export { automaticBlockMean, stationaryRows } from './stationaryBootstrap.ts'
+export { type BootstrapSettings, type SuperiorAbility, superiorPredictiveAbility } from './superiorPredictiveAbility.ts'
 export {
   type HoldOutOpening,
   lowerIsBetter,
