@@ -69,6 +69,13 @@ def cases():
     asked = numpy.vstack([holes[:10], [[math.nan] * 5], numpy.zeros((1, 5))])
     yield "nanMissing", train({"objective": "regression"}, holes, target), asked
 
+    # Only whether the first column is known matters: an infinite threshold.
+    known = holes.copy()
+    known[:, 0] = numpy.where(numpy.isnan(holes[:, 0]), math.nan, numpy.random.default_rng(9).integers(0, 2, size=ROWS))
+    target = numpy.isnan(known[:, 0]) + 0.3 * noise
+    asked = numpy.vstack([known[:6], [[math.inf] * 5], [[-math.inf] * 5], [[math.nan] * 5], [[1e308] * 5]])
+    yield "missingOnly", train({"objective": "regression"}, known, target), asked
+
     gaps = figures(5)
     gaps[numpy.random.default_rng(6).uniform(size=gaps.shape) < 0.4] = 0
     target = numpy.where(gaps[:, 0] == 0, -2, gaps[:, 0]) - gaps[:, 1] * (gaps[:, 2] == 0) + 0.1 * noise

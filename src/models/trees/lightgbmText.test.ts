@@ -16,7 +16,7 @@ import { FlatPredictor } from './flatPredictor.ts'
 import { readLightgbmModel, writeLightgbmModel } from './lightgbmText.ts'
 
 test('there are models to compare with', () => {
-  expect(LIGHTGBM_CASES.length).toBe(16)
+  expect(LIGHTGBM_CASES.length).toBe(17)
 })
 
 test.each(LIGHTGBM_CASES)('$name: what LightGBM wrote is written back byte for byte', ({ model }) => {
@@ -75,6 +75,19 @@ test('extreme figures keep every bit', () => {
   }
 })
 
+test('a figure exactly between two of 17 digits is rounded to the even one, as C does', () => {
+  const ensemble = randomEnsemble(new Random(1), { columns: 1, trees: 1, leaves: 2, splits: 'plain' })
+  const tree = ensemble.trees[0]!
+  tree.leafValue[0] = 95 + 0.9115142822265625
+  tree.leafValue[1] = -95.5 - 0.4115142822265625 - 2 ** -30
+  expect(writeLightgbmModel(ensemble)).toContain('leaf_value=95.911514282226562 -95.911514283157885\n')
+})
+
+test('a split of known from missing figures has an infinite threshold', () => {
+  const { trees } = readLightgbmModel(lightgbmCase('missingOnly').model)
+  expect(trees.some(({ threshold }) => threshold.includes(Number.POSITIVE_INFINITY))).toBe(true)
+})
+
 test('qlike is custom to LightGBM and qlike to us', () => {
   const ensemble: TreeEnsemble = {
     ...randomEnsemble(new Random(3), { columns: 2, trees: 1, leaves: 3, splits: 'plain' }),
@@ -104,6 +117,7 @@ describe('what is refused, by line and field', () => {
     ['an unknown parameter', 'objective=regression', 'objective=regression power:2', 'objective'],
     ['classes without multiclass', /(num_class|iteration)=1/g, '$1=2', 'objective'],
     ['a linear tree', 'is_linear=0', 'is_linear=1', 'is_linear'],
+    ['a linear tree’s fields', 'is_linear=0', 'leaf_const=1\nis_linear=0', 'is_linear'],
     ['a name too few', 'feature_names=move ', 'feature_names=', 'feature_names'],
     ['a name twice', 'feature_names=move hour', 'feature_names=hour hour', 'feature_names'],
     ['a field missing', /leaf_value=.*\n/, '', 'leaf_value'],

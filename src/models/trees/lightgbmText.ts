@@ -266,12 +266,11 @@ class Fields {
     return this.#counted(name, count).map((word) => this.#integer(name, word, min, max))
   }
 
-  /** `count` finite numbers. */
-  numbers(name: string, count: number): Float64Array {
-    const words = this.#counted(name, count)
-    const values = new Float64Array(words.length)
-    for (let i = 0; i < words.length; i++) values[i] = this.#number(name, words[i]!)
-    return values
+  /** `count` finite numbers, or words that stand for others. */
+  numbers(name: string, count: number, words: Readonly<Record<string, number>> = {}): Float64Array {
+    return Float64Array.from(this.#counted(name, count), (word) =>
+      Object.hasOwn(words, word) ? words[word]! : this.#number(name, word),
+    )
   }
 
   number(name: string): number {
@@ -300,6 +299,9 @@ class Fields {
 }
 
 const INT_MAX = 0x7fffffff
+const INFINITE = { inf: Number.POSITIVE_INFINITY, '-inf': Number.NEGATIVE_INFINITY }
+/** What only linear trees have. */
+const LINEAR_FIELDS = /^(leaf_const|num_features|leaf_features|leaf_coeff)=/
 
 function readHeader(lines: Lines): Header {
   const fields = new Fields(lines)
@@ -388,12 +390,13 @@ function readTree(lines: Lines, columns: number): Tree {
   const fields = new Fields(lines)
   for (let line = lines.next(); line !== ''; line = lines.next()) {
     if (line === undefined) throw lines.invalid('a tree does not end')
+    if (line === 'is_linear=1' || LINEAR_FIELDS.test(line))
+      throw lines.invalid('it has linear trees, which gimbal does not', { field: 'is_linear' })
     fields.take(line, TREE_FIELDS)
   }
   if (lines.next() !== '') throw lines.invalid('a tree does not end with two empty lines')
   // Files of version v3 do not know linear trees.
-  if (fields.has('is_linear') && fields.integer('is_linear', 0, 1) === 1)
-    throw fields.invalid('is_linear', 'it has linear trees, which gimbal does not')
+  if (fields.has('is_linear')) fields.integer('is_linear', 0, 0)
   const leafCount = fields.integer('num_leaves', 1, INT_MAX)
   const setCount = fields.integer('num_cat', 0, INT_MAX)
   const nodes = leafCount - 1
@@ -404,7 +407,8 @@ function readTree(lines: Lines, columns: number): Tree {
   const tree: Tree = {
     leafCount,
     feature: Int32Array.from(fields.integers('split_feature', nodes, 0, columns - 1)),
-    threshold: fields.numbers('threshold', nodes),
+    // A split of known from missing figures has an infinite threshold.
+    threshold: fields.numbers('threshold', nodes, INFINITE),
     decision: Uint8Array.from(fields.integers('decision_type', nodes, 0, 15)),
     left: Int32Array.from(fields.integers('left_child', nodes, -leafCount, nodes - 1)),
     right: Int32Array.from(fields.integers('right_child', nodes, -leafCount, nodes - 1)),
@@ -534,7 +538,15 @@ function joined(values: Float64Array, format: (value: number) => string): string
 
 /** As C prints `%.17g`: enough digits for every double. */
 function exact(value: number): string {
-  return Object.is(value, -0) ? '-0' : general(value.toExponential(16), 17)
+  if (Object.is(value, -0)) return '-0'
+  if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf'
+  const [mantissa = '', power] = value.toExponential(17).split('e')
+  // Exactly between two: C takes the even digit, JavaScript the greater.
+  if (mantissa.endsWith('5') && /^-?\d\.\d{16}50*$/.test(value.toExponential(60).split('e')[0]!)) {
+    const cut = mantissa.slice(0, -1)
+    if (Number(cut.at(-1)) % 2 === 0) return general(`${cut}e${power}`, 17)
+  }
+  return general(value.toExponential(16), 17)
 }
 
 /** As C prints `%g` with just enough digits to read the same double again, and at least six to choose the notation by. */
