@@ -84,7 +84,8 @@ export function randomRow(random: Random, columns: number): Float64Array {
       case 1:
         return 0
       case 2:
-        return 1e-36 * random.normal()
+        // About the bound within which figures count as 0, a float32.
+        return Math.fround(1e-35) * (random.integer(-2, 2) + random.integer(-1, 1) * Number.EPSILON)
       case 3:
         return random.integer(-3, 100)
       case 4:
