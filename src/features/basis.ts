@@ -19,6 +19,7 @@ import type { MarketState } from '../market/marketState.ts'
 import type { TapeBatch } from '../market/tape.ts'
 import { ClockedPrice, type ClockedSource } from './clockedPrice.ts'
 import type { Feature, FeatureFamily, FeatureOutput } from './feature.ts'
+import { OncePerPoint } from './oncePerPoint.ts'
 import { priced } from './priced.ts'
 import { namedInstrument, readSteps, secondsLabel } from './secondsList.ts'
 
@@ -30,11 +31,9 @@ interface Steps {
   readonly history: number
 }
 
-class Basis implements Feature {
+/** Basis, scaled, changes: what changes only at the points of the clock. */
+class ClockedBasis implements Feature {
   readonly instruments: readonly number[]
-  readonly #target: Instrument
-  readonly #market: MarketState
-  readonly #other: Instrument | undefined
   readonly #price: ClockedPrice
   readonly #reference: ClockedPrice
   readonly #steps: Steps
@@ -54,14 +53,11 @@ class Basis implements Feature {
     this.#index = index
     this.#otherIndex = otherIndex ?? index
     this.instruments = otherIndex === undefined ? [index] : [index, otherIndex]
-    this.#market = markets[index]!
-    this.#target = this.#market.instrument
-    this.#other = otherIndex === undefined ? undefined : markets[otherIndex]!.instrument
     const points = Math.max(...steps.changes, steps.history) + 1
-    this.#price = new ClockedPrice(this.#market, steps.intervalUs, points)
+    this.#price = new ClockedPrice(markets[index]!, steps.intervalUs, points)
     this.#reference = new ClockedPrice(markets[this.#otherIndex]!, steps.intervalUs, points, source)
-    this.#priceStep = this.#target.ticks.size
-    this.#referenceStep = this.#other ? this.#other.ticks.size : 1
+    this.#priceStep = markets[index]!.instrument.ticks.size
+    this.#referenceStep = otherIndex === undefined ? 1 : markets[otherIndex]!.instrument.ticks.size
   }
 
   onRow(batch: TapeBatch, row: number, instrument: number, timeUs: number): void {
@@ -80,9 +76,8 @@ class Basis implements Feature {
     const { changes } = this.#steps
     const basis = this.#basisAt(last)
     out[at] = basis
-    out[at + 1] = (basis * YEAR_US) / this.#carriedUs(nowUs)
-    out[at + 2] = this.#scaled(last, basis)
-    for (let i = 0; i < changes.length; i++) out[at + 3 + i] = this.#change(last - changes[i]!, last)
+    out[at + 1] = this.#scaled(last, basis)
+    for (let i = 0; i < changes.length; i++) out[at + 2 + i] = this.#change(last - changes[i]!, last)
   }
 
   #change(from: number, to: number): number {
@@ -90,19 +85,6 @@ class Basis implements Feature {
       this.#price.breaksAt(from) !== this.#price.breaksAt(to) ||
       this.#reference.breaksAt(from) !== this.#reference.breaksAt(to)
     return broken ? Number.NaN : this.#basisAt(to) - this.#basisAt(from)
-  }
-
-  /** How long the basis is carried for, in µs; NaN when it cannot be said. */
-  #carriedUs(nowUs: number): number {
-    const target = this.#target
-    const dated = target.expiryUs < Number.POSITIVE_INFINITY ? target : this.#other
-    if (dated && dated.expiryUs < Number.POSITIVE_INFINITY) {
-      const leftUs = dated.expiryUs - nowUs
-      return leftUs < HOUR_US ? Number.NaN : leftUs
-    }
-    if (target.kind !== 'perp') return Number.NaN
-    const intervalUs = this.#market.fundingIntervalUs || (target.spec.fundingIntervalUs ?? 0)
-    return intervalUs > 0 ? intervalUs : Number.NaN
   }
 
   #scaled(last: number, basis: number): number {
@@ -125,6 +107,47 @@ class Basis implements Feature {
     // Below 1e-9 of the price the deviation is rounding, and what it divides would be too.
     const deviation = Math.sqrt(squares / known)
     return deviation > 1e-9 ? (basis - mean) / deviation : Number.NaN
+  }
+}
+
+class Basis implements Feature {
+  readonly instruments: readonly number[]
+  readonly #clocked: OncePerPoint
+  readonly #figures: Float64Array
+  readonly #market: MarketState
+  readonly #other: Instrument | undefined
+
+  constructor(clocked: OncePerPoint, width: number, market: MarketState, other: Instrument | undefined) {
+    this.instruments = clocked.instruments
+    this.#clocked = clocked
+    this.#figures = new Float64Array(width)
+    this.#market = market
+    this.#other = other
+  }
+
+  onRow(batch: TapeBatch, row: number, instrument: number, timeUs: number): void {
+    this.#clocked.onRow(batch, row, instrument, timeUs)
+  }
+
+  write(out: Float64Array, at: number, nowUs: number): void {
+    const figures = this.#figures
+    this.#clocked.write(figures, 0, nowUs)
+    out[at] = figures[0]!
+    out[at + 1] = (figures[0]! * YEAR_US) / this.#carriedUs(nowUs)
+    for (let i = 1; i < figures.length; i++) out[at + 1 + i] = figures[i]!
+  }
+
+  /** How long the basis is carried for, in µs; NaN when it cannot be said. */
+  #carriedUs(nowUs: number): number {
+    const target = this.#market.instrument
+    const dated = target.expiryUs < Number.POSITIVE_INFINITY ? target : this.#other
+    if (dated && dated.expiryUs < Number.POSITIVE_INFINITY) {
+      const leftUs = dated.expiryUs - nowUs
+      return leftUs < HOUR_US ? Number.NaN : leftUs
+    }
+    if (target.kind !== 'perp') return Number.NaN
+    const intervalUs = this.#market.fundingIntervalUs || (target.spec.fundingIntervalUs ?? 0)
+    return intervalUs > 0 ? intervalUs : Number.NaN
   }
 }
 
@@ -172,6 +195,10 @@ export const BASIS: FeatureFamily = {
         other: String(settings['other']),
       })
     const source: ClockedSource = other === undefined ? (settings['against'] as ClockedSource) : 'price'
-    return new Basis(index, other, source, context.markets, stepsOf(settings))
+    const steps = stepsOf(settings)
+    const { markets } = context
+    const width = 2 + steps.changes.length
+    const clocked = new OncePerPoint(new ClockedBasis(index, other, source, markets, steps), steps.intervalUs, width)
+    return new Basis(clocked, width, markets[index]!, other === undefined ? undefined : markets[other]!.instrument)
   },
 }

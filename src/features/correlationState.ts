@@ -17,6 +17,7 @@ import type { MarketState } from '../market/marketState.ts'
 import type { TapeBatch } from '../market/tape.ts'
 import { ClockedPrice } from './clockedPrice.ts'
 import type { Feature, FeatureFamily } from './feature.ts'
+import { OncePerPoint } from './oncePerPoint.ts'
 import { priced } from './priced.ts'
 import { namedOthers, readSteps, secondsLabel } from './secondsList.ts'
 
@@ -193,6 +194,7 @@ export const CORRELATION_STATE: FeatureFamily = {
   build(settings, context) {
     const { intervalUs, windows } = windowsOf(settings)
     const others = namedOthers('Feature correlation-state', settings['others'], context)
-    return new CorrelationState([context.target, ...others], context.markets, intervalUs, windows)
+    const feature = new CorrelationState([context.target, ...others], context.markets, intervalUs, windows)
+    return new OncePerPoint(feature, intervalUs, this.outputs(settings).length)
   },
 }

@@ -16,6 +16,7 @@ import type { MarketState } from '../market/marketState.ts'
 import type { TapeBatch } from '../market/tape.ts'
 import { ClockedPrice } from './clockedPrice.ts'
 import type { Feature, FeatureFamily } from './feature.ts'
+import { OncePerPoint } from './oncePerPoint.ts'
 import { priced } from './priced.ts'
 import { namedInstrument } from './secondsList.ts'
 
@@ -114,6 +115,7 @@ export const EWMA_VARIANCE: FeatureFamily = {
   build(settings, context) {
     const instrument = namedInstrument(settings['instrument'], context)
     const intervalUs = Math.round(Number(settings['intervalSeconds']) * SECOND_US)
-    return new EwmaVariance(instrument, context.markets[instrument]!, intervalUs, lambdasOf(settings))
+    const feature = new EwmaVariance(instrument, context.markets[instrument]!, intervalUs, lambdasOf(settings))
+    return new OncePerPoint(feature, intervalUs, this.outputs(settings).length)
   },
 }

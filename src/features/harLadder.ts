@@ -22,6 +22,7 @@ import type { MarketState } from '../market/marketState.ts'
 import type { TapeBatch } from '../market/tape.ts'
 import { ClockedPrice } from './clockedPrice.ts'
 import type { Feature, FeatureFamily, FeatureOutput } from './feature.ts'
+import { OncePerPoint } from './oncePerPoint.ts'
 import { priced } from './priced.ts'
 import { namedInstrument } from './secondsList.ts'
 
@@ -154,6 +155,7 @@ export const HAR_LADDER: FeatureFamily = {
   build(settings, context) {
     const instrument = namedInstrument(settings['instrument'], context)
     const { intervalUs, steps } = stepsOf(settings)
-    return new HarLadder(instrument, context.markets[instrument]!, intervalUs, steps)
+    const feature = new HarLadder(instrument, context.markets[instrument]!, intervalUs, steps)
+    return new OncePerPoint(feature, intervalUs, this.outputs(settings).length)
   },
 }

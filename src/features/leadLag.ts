@@ -29,6 +29,7 @@ import type { MarketState } from '../market/marketState.ts'
 import type { TapeBatch } from '../market/tape.ts'
 import { ClockedPrice, logReturn } from './clockedPrice.ts'
 import type { Feature, FeatureFamily, FeatureOutput } from './feature.ts'
+import { OncePerPoint } from './oncePerPoint.ts'
 import { priced } from './priced.ts'
 import { namedOthers, readNames, readSteps } from './secondsList.ts'
 
@@ -252,6 +253,14 @@ export const LEAD_LAG: FeatureFamily = {
     const { intervalUs, window, lags } = stepsOf(settings)
     const others = namedOthers('Feature lead-lag', settings['others'], context)
     const instruments = [context.target, ...others]
-    return new LeadLag(instruments, context.markets, intervalUs, window, lags, readNames(settings['others']).length > 0)
+    const feature = new LeadLag(
+      instruments,
+      context.markets,
+      intervalUs,
+      window,
+      lags,
+      readNames(settings['others']).length > 0,
+    )
+    return new OncePerPoint(feature, intervalUs, this.outputs(settings).length)
   },
 }

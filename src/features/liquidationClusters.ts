@@ -25,12 +25,15 @@ import type { TapeBatch } from '../market/tape.ts'
 import { ClockedPrice } from './clockedPrice.ts'
 import type { Feature, FeatureFamily, FeatureOutput } from './feature.ts'
 import { BOUGHT, BOUGHT_WORTH, ForcedCells, SOLD, SOLD_WORTH } from './forcedCells.ts'
+import { OncePerPoint } from './oncePerPoint.ts'
 import { traded } from './priced.ts'
 import { namedInstrument, readSteps } from './secondsList.ts'
 import { TradedCells } from './tradedCells.ts'
 
 /** Levels farther away, as a logarithm of the price, are left out. */
 const REACH = 0.25
+/** Figures of the two sides, the first of them all. */
+const SIDES = 6
 const FIGURES: readonly FeatureOutput[] = [
   { name: 'below-distance', unit: 'fraction', doc: 'Logarithmic distance down to the nearest cluster of longs.' },
   { name: 'below-size', unit: 'fraction', doc: 'Its share of the volume of the lookback.' },
@@ -57,12 +60,12 @@ interface Model {
   readonly near: number
 }
 
-class LiquidationClusters implements Feature {
+/** The six figures of the two sides, which change only when a cell is over. */
+class ModelledLevels implements Feature {
   readonly instruments: readonly number[]
   readonly #model: Model
   readonly #price: ClockedPrice
   readonly #cells: TradedCells
-  readonly #forced: ForcedCells
   /** Volume and volume × distance by bucket; longs first, then shorts. */
   readonly #sizes: Float64Array
   readonly #moments: Float64Array
@@ -73,7 +76,6 @@ class LiquidationClusters implements Feature {
     this.#model = model
     this.#price = new ClockedPrice(market, model.intervalUs, 2)
     this.#cells = new TradedCells(market, model.intervalUs, model.lookback)
-    this.#forced = new ForcedCells(model.intervalUs, model.lookback)
     this.#buckets = Math.ceil(REACH / model.width)
     this.#sizes = new Float64Array(2 * this.#buckets)
     this.#moments = new Float64Array(2 * this.#buckets)
@@ -82,7 +84,6 @@ class LiquidationClusters implements Feature {
   onRow(batch: TapeBatch, row: number, _instrument: number, timeUs: number): void {
     this.#price.onRow(batch, row, timeUs)
     this.#cells.onRow(batch, row, timeUs)
-    this.#forced.onRow(batch, row, timeUs)
   }
 
   write(out: Float64Array, at: number, nowUs: number): void {
@@ -90,19 +91,13 @@ class LiquidationClusters implements Feature {
     const price = this.#price.valueAt(last)
     const total = this.#cells.volume(last, this.#model.lookback)
     if (!(price > 0) || !(total > 0)) {
-      out.fill(Number.NaN, at, at + FIGURES.length)
+      out.fill(Number.NaN, at, at + SIDES)
       return
     }
     const nearLong = this.#spread(last, price, 1)
     const nearShort = this.#spread(last, price, -1)
     this.#writeSide(0, total, nearLong, out, at)
     this.#writeSide(this.#buckets, total, nearShort, out, at + 3)
-    const { lookback } = this.#model
-    const forced = this.#forced
-    const sold = forced.sum(SOLD, nowUs, lookback)
-    const bought = forced.sum(BOUGHT, nowUs, lookback)
-    out[at + 6] = sold > 0 ? Math.log(forced.sum(SOLD_WORTH, nowUs, lookback) / sold / price) : Number.NaN
-    out[at + 7] = bought > 0 ? Math.log(forced.sum(BOUGHT_WORTH, nowUs, lookback) / bought / price) : Number.NaN
   }
 
   /** Fills the buckets of one side (1: longs, below; −1: shorts, above); returns the volume within `near`. */
@@ -144,6 +139,42 @@ class LiquidationClusters implements Feature {
     out[at] = bucket < end ? this.#moments[bucket]! / this.#sizes[bucket]! : Number.NaN
     out[at + 1] = bucket < end ? this.#sizes[bucket]! / total : 0
     out[at + 2] = near / total
+  }
+}
+
+class LiquidationClusters implements Feature {
+  readonly instruments: readonly number[]
+  readonly #levels: OncePerPoint
+  readonly #price: ClockedPrice
+  readonly #forced: ForcedCells
+  readonly #lookback: number
+
+  constructor(index: number, market: MarketState, model: Model) {
+    this.instruments = [index]
+    this.#levels = new OncePerPoint(new ModelledLevels(index, market, model), model.intervalUs, SIDES)
+    this.#price = new ClockedPrice(market, model.intervalUs, 2)
+    this.#forced = new ForcedCells(model.intervalUs, model.lookback)
+    this.#lookback = model.lookback
+  }
+
+  onRow(batch: TapeBatch, row: number, instrument: number, timeUs: number): void {
+    this.#levels.onRow(batch, row, instrument, timeUs)
+    this.#price.onRow(batch, row, timeUs)
+    this.#forced.onRow(batch, row, timeUs)
+  }
+
+  write(out: Float64Array, at: number, nowUs: number): void {
+    this.#levels.write(out, at, nowUs)
+    // The size below is a number whenever price and volume are known.
+    const price = Number.isNaN(out[at + 1]!) ? Number.NaN : this.#price.valueAt(this.#price.pointAt(nowUs))
+    out[at + 6] = this.#distance(SOLD, SOLD_WORTH, price, nowUs)
+    out[at + 7] = this.#distance(BOUGHT, BOUGHT_WORTH, price, nowUs)
+  }
+
+  /** Mean price of forced orders over the present one, as a logarithm; NaN without any. */
+  #distance(lots: number, worth: number, price: number, nowUs: number): number {
+    const size = this.#forced.sum(lots, nowUs, this.#lookback)
+    return size > 0 ? Math.log(this.#forced.sum(worth, nowUs, this.#lookback) / size / price) : Number.NaN
   }
 }
 

@@ -16,6 +16,7 @@ import type { MarketState } from '../market/marketState.ts'
 import type { TapeBatch } from '../market/tape.ts'
 import { ClockedPrice } from './clockedPrice.ts'
 import type { Feature, FeatureFamily, FeatureOutput } from './feature.ts'
+import { OncePerPoint } from './oncePerPoint.ts'
 import { namedInstrument, readSteps, secondsLabel } from './secondsList.ts'
 import { TradedCells } from './tradedCells.ts'
 
@@ -119,6 +120,7 @@ export const OPEN_INTEREST: FeatureFamily = {
   suits: (tape) => tape.streams[tape.target]?.includes('interest') ?? false,
   build(settings, context) {
     const index = namedInstrument(settings['instrument'], context)
-    return new OpenInterest(index, context.markets[index]!, stepsOf(settings))
+    const feature = new OpenInterest(index, context.markets[index]!, stepsOf(settings))
+    return new OncePerPoint(feature, stepsOf(settings).intervalUs, this.outputs(settings).length)
   },
 }

@@ -14,6 +14,7 @@ import type { SettingValue } from '../core/settings.ts'
 import type { MarketState } from '../market/marketState.ts'
 import type { TapeBatch } from '../market/tape.ts'
 import type { Feature, FeatureFamily, FeatureOutput } from './feature.ts'
+import { OncePerPoint } from './oncePerPoint.ts'
 import { traded } from './priced.ts'
 import { garmanKlass, parkinson, rogersSatchell, yangZhang } from './realisedFormulas.ts'
 import { namedInstrument, readSteps, secondsLabel } from './secondsList.ts'
@@ -116,6 +117,7 @@ export const RANGE_VOLATILITY: FeatureFamily = {
   build(settings, context) {
     const instrument = namedInstrument(settings['instrument'], context)
     const { intervalUs, windows } = windowsOf(settings)
-    return new RangeVolatility(instrument, context.markets[instrument]!, intervalUs, windows)
+    const feature = new RangeVolatility(instrument, context.markets[instrument]!, intervalUs, windows)
+    return new OncePerPoint(feature, intervalUs, this.outputs(settings).length)
   },
 }

@@ -14,6 +14,7 @@ import type { MarketState } from '../market/marketState.ts'
 import type { TapeBatch } from '../market/tape.ts'
 import { ClockedPrice } from './clockedPrice.ts'
 import type { Feature, FeatureFamily, FeatureOutput } from './feature.ts'
+import { OncePerPoint } from './oncePerPoint.ts'
 import { priced } from './priced.ts'
 import {
   bipowerVariation,
@@ -131,6 +132,7 @@ export const REALISED_MEASURES: FeatureFamily = {
   build(settings, context) {
     const instrument = namedInstrument(settings['instrument'], context)
     const { intervalUs, windows } = windowsOf(settings)
-    return new RealisedMeasures(instrument, context.markets[instrument]!, intervalUs, windows)
+    const feature = new RealisedMeasures(instrument, context.markets[instrument]!, intervalUs, windows)
+    return new OncePerPoint(feature, intervalUs, this.outputs(settings).length)
   },
 }

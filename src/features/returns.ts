@@ -14,6 +14,7 @@ import type { MarketState } from '../market/marketState.ts'
 import type { TapeBatch } from '../market/tape.ts'
 import { ClockedPrice, logReturn } from './clockedPrice.ts'
 import type { Feature, FeatureFamily } from './feature.ts'
+import { OncePerPoint } from './oncePerPoint.ts'
 import { priced } from './priced.ts'
 import { namedInstrument, readSteps, secondsLabel } from './secondsList.ts'
 
@@ -139,6 +140,7 @@ export const RETURNS: FeatureFamily = {
   suits: (tape) => priced(tape, tape.target),
   build(settings, context) {
     const instrument = namedInstrument(settings['instrument'], context)
-    return new Returns(instrument, context.markets[instrument]!, stepsOf(settings))
+    const feature = new Returns(instrument, context.markets[instrument]!, stepsOf(settings))
+    return new OncePerPoint(feature, stepsOf(settings).intervalUs, this.outputs(settings).length)
   },
 }

@@ -17,6 +17,7 @@ import type { Instrument } from '../market/instrument.ts'
 import type { MarketState } from '../market/marketState.ts'
 import type { TapeBatch } from '../market/tape.ts'
 import type { Feature, FeatureFamily } from './feature.ts'
+import { OncePerPoint } from './oncePerPoint.ts'
 import { traded } from './priced.ts'
 import { namedInstrument, readSteps, secondsLabel } from './secondsList.ts'
 import { TradedCells } from './tradedCells.ts'
@@ -138,6 +139,7 @@ export const VOLUME: FeatureFamily = {
   suits: (tape) => traded(tape, tape.target),
   build(settings, context) {
     const index = namedInstrument(settings['instrument'], context)
-    return new Volume(index, context.universe.at(index), context.markets[index]!, windowsOf(settings))
+    const feature = new Volume(index, context.universe.at(index), context.markets[index]!, windowsOf(settings))
+    return new OncePerPoint(feature, windowsOf(settings).intervalUs, this.outputs(settings).length)
   },
 }

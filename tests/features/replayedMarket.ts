@@ -76,8 +76,8 @@ export class PriceHistory {
   readonly #heardUs: number[] = []
   readonly #barsUs: number[] = []
   readonly #breaks: number[] = []
-  /** Values of points asked before: the whole history is known, so they do not change. */
-  readonly #known = new Map<number, number>()
+  /** Places of the states at points asked before: the whole history is known, so they do not change. */
+  readonly #states = new Map<number, number>()
   readonly #intervalUs: number
   readonly #silenceUs: number
 
@@ -148,16 +148,12 @@ export class PriceHistory {
   }
 
   #state(point: number): number {
-    return lastBefore(this.#timesUs, point * this.#intervalUs)
+    let state = this.#states.get(point)
+    if (state === undefined) this.#states.set(point, (state = lastBefore(this.#timesUs, point * this.#intervalUs)))
+    return state
   }
 
   value(point: number): number {
-    let value = this.#known.get(point)
-    if (value === undefined) this.#known.set(point, (value = this.#find(point)))
-    return value
-  }
-
-  #find(point: number): number {
     const at = this.#state(point)
     if (at < 0) return Number.NaN
     const age = point * this.#intervalUs - this.#heardUs[at]!

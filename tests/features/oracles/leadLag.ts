@@ -1,7 +1,7 @@
 /** @file Hayashi and Yoshida's double sum over every pair of returns. */
 
 import type { Oracle } from '../oracle.ts'
-import { columns, othersOf, PriceHistory, steps } from '../replayedMarket.ts'
+import { columns, lastBefore, othersOf, PriceHistory, steps } from '../replayedMarket.ts'
 
 interface Move {
   readonly from: number
@@ -17,11 +17,13 @@ function moves(price: PriceHistory, first: number, last: number): Move[] {
     .filter(({ change }) => !Number.isNaN(change))
 }
 
-/** Every pair whose times overlap, the second moved by `lag`. */
+/** Every pair whose times overlap, the second moved by `lag`; those that end too early or begin too late are passed over. */
 function covariance(x: readonly Move[], y: readonly Move[], lag: number): number {
   let total = 0
+  const ends = y.map(({ to }) => to + lag)
   for (const a of x)
-    for (const b of y) {
+    for (let j = lastBefore(ends, a.from) + 1; j < y.length; j++) {
+      const b = y[j]!
       if (b.from + lag >= a.to) break
       if (Math.max(a.from, b.from + lag) < Math.min(a.to, b.to + lag)) total += a.change * b.change
     }
