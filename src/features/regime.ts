@@ -179,18 +179,20 @@ function readBreaks(settings: Settings): BreakParameters {
   }
 }
 
-/** Fitted parameters as settings of the family; every digit is kept. */
-export function regimeSettings(states: HiddenMarkovParameters, breaks: BreakParameters): Record<string, SettingValue> {
+/** Fitted parameters as settings of the family; every digit is kept. Without `breaks` the detector keeps its defaults. */
+export function regimeSettings(states: HiddenMarkovParameters, breaks?: BreakParameters): Record<string, SettingValue> {
   return {
     means: states.means.join(','),
     variances: states.variances.join(','),
     transition: states.transition.map((row) => row.join(',')).join(';'),
-    runSteps: 1 / breaks.hazard,
-    runLengthMax: breaks.runLengthMax,
-    priorMean: breaks.mean,
-    priorStrength: breaks.strength,
-    priorShape: breaks.shape,
-    priorScale: breaks.scale,
+    ...(breaks && {
+      runSteps: 1 / breaks.hazard,
+      runLengthMax: breaks.runLengthMax,
+      priorMean: breaks.mean,
+      priorStrength: breaks.strength,
+      priorShape: breaks.shape,
+      priorScale: breaks.scale,
+    }),
   }
 }
 

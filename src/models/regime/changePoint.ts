@@ -19,7 +19,7 @@ export interface BreakFit {
 }
 
 /** Mean run lengths tried, in steps. */
-const RUNS = [30, 60, 120, 250, 500, 1000, 2000, 4000] as const
+const RUNS = [10, 30, 60, 120, 250, 500, 1000, 2000, 4000] as const
 /** Steps of a block: enough for a variance, few enough to lie within a run. */
 const BLOCK = 50
 const BLOCKS_MIN = 4

@@ -264,10 +264,13 @@ class ForwardBackward {
         }
         behind[i] = back
       }
+      let sum = 0
       for (let i = 0; i < states; i++) {
-        smoothed[at + i]! *= behind[i]!
+        sum += smoothed[at + i]! *= behind[i]!
         ahead[i] = behind[i]!
       }
+      // Sums to 1 but for what rounding added on the way back.
+      for (let i = 0; i < states; i++) smoothed[at + i]! /= sum
     }
     return likelihood
   }

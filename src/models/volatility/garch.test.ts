@@ -149,6 +149,13 @@ test('a mean of zero is held, and its error is not stated', () => {
   expect(errors.beta).toBeGreaterThan(0)
 })
 
+test('at the bound of stationarity there are estimates and no errors', () => {
+  const returns = simulate({ ...PLAIN, alpha: 0.15, beta: 0.86 }, 3000, 9)
+  const fit = fitGarch(returns)
+  expect(fit.parameters.alpha + fit.parameters.beta).toBeGreaterThan(1 - 1e-6)
+  expect(garchStandardErrors(returns, fit).beta).toBeNaN()
+})
+
 test('a market without clusters is forecast to stay as it is', () => {
   const random = new Random(6)
   const returns = Float64Array.from({ length: 4000 }, () => random.normal())

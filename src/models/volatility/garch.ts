@@ -54,6 +54,8 @@ export function persistence({ alpha, gamma, beta }: GarchParameters): number {
 const RETURNS_MIN = 100
 /** Slope of the mean log-likelihood above which the search did not settle. */
 const SETTLED = 1e-5
+/** Shares closer than this to what they may not pass are at it. */
+const AT_BOUND = 1e-6
 const HALF_LOG_2PI = 0.5 * Math.log(2 * Math.PI)
 
 /** Starts tried: persistence, and the share of it that is news. */
@@ -123,7 +125,8 @@ export type GarchErrors = Readonly<Record<'mu' | 'omega' | 'alpha' | 'gamma' | '
 
 /**
  * Standard errors by the inverse of the observed information. NaN for a parameter the fit held fixed, and for all where the
- * likelihood has no curvature (a parameter at its bound).
+ * fit lies at a bound or the likelihood has no curvature: there the errors of the theory do not hold. Five-minute returns of
+ * crypto markets often end at the bound of stationarity.
  */
 export function garchStandardErrors(returns: Float64Array, fit: GarchFit, settings: GarchSettings = {}): GarchErrors {
   const { leverage = false, mean = 'constant' } = settings
@@ -131,6 +134,8 @@ export function garchStandardErrors(returns: Float64Array, fit: GarchFit, settin
   const scaled = inOwnUnits(returns)
   const { unit } = scaled
   const theta = Float64Array.of(mu / unit, omega / (unit * unit), alpha, gamma, beta)
+  const inside =
+    persistence(fit.parameters) < 1 - AT_BOUND && alpha > AT_BOUND && alpha + gamma > AT_BOUND && beta > AT_BOUND
   const free = [...(mean === 'constant' ? [0] : []), 1, 2, ...(leverage ? [3] : []), 4]
   const full = theta.slice()
   const slopes = new Float64Array(5)
@@ -148,7 +153,7 @@ export function garchStandardErrors(returns: Float64Array, fit: GarchFit, settin
       curvature,
       Float64Array.from(free, (_, k) => Number(k === i)),
     )
-    if (column) errors[at] = Math.sqrt(column[i]! / scaled.known)
+    if (column && inside) errors[at] = Math.sqrt(column[i]! / scaled.known)
   }
   return {
     mu: errors[0]! * unit,

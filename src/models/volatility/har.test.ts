@@ -9,10 +9,12 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { Random } from '../../core/random.ts'
+import { readSettings } from '../../core/settings.ts'
+import { HAR_LADDER } from '../../features/harLadder.ts'
 import { predictTable } from '../learner.ts'
 import { mincerZarnowitz } from '../linear/mincerZarnowitz.ts'
 import { followingVariance, type VarianceSeries, walkForward } from './forecaster.ts'
-import { CORSI_LAGS, fitHarColumns, HAR_VARIANTS, HarForecaster, harColumns } from './har.ts'
+import { CORSI_LAGS, fitHarColumns, HAR_VARIANTS, HarForecaster, harColumns, ladderColumns } from './har.ts'
 import { losses, qlike, squaredError, summariseLosses } from './qlike.ts'
 import { rollingMean } from './rollingMean.ts'
 
@@ -185,6 +187,15 @@ test('columns of a table give the fit of the series they were made from', () => 
     forecaster.forecast(forecaster.fit(series, 0, 500, 1), series, 21, 21 + steps, 1, out)
     for (let i = 0; i < steps; i++) expect(answers[i]! / out[i]!).toBeCloseTo(1, 10)
   }
+})
+
+test('the columns named are those the features have', () => {
+  const settings = readSettings('feature har-ladder', HAR_LADDER.settings, {})
+  const names = HAR_LADDER.outputs(settings).map(({ name }) => name)
+  for (const variant of HAR_VARIANTS)
+    for (const ladder of ['har-ladder/', 'har-ladder/day-'])
+      for (const column of ladderColumns(variant, ladder)) expect(names).toContain(column.slice('har-ladder/'.length))
+  expect(ladderColumns('log-har-leverage')).toHaveLength(6)
 })
 
 test('sliding means are sums over the window, whatever the window and the place asked for', () => {

@@ -145,26 +145,20 @@ export function harColumns(
   }
   if (variant.endsWith('leverage'))
     for (const lag of lags) {
-      names.push(`negative-return-${lag}`)
+      names.push(`fall-${lag}`)
       columns.push(rollingMean(returns, lag, from - start, to - start).map((each) => Math.min(each, 0)))
     }
   return { rows: Math.max(0, to - from), names, columns }
 }
 
-/** Columns of the feature family `har-ladder` each variant is regressed on. */
-export const LADDER_COLUMNS: Readonly<Record<HarVariant, readonly string[]>> = {
-  har: ['rv-1', 'rv-5', 'rv-22'],
-  harq: ['rv-1', 'rv-5', 'rv-22', 'rq-root-1'],
-  'log-har': ['log-rv-1', 'log-rv-5', 'log-rv-22'],
-  'har-leverage': ['rv-1', 'rv-5', 'rv-22', 'negative-return-1', 'negative-return-5', 'negative-return-22'],
-  'log-har-leverage': [
-    'log-rv-1',
-    'log-rv-5',
-    'log-rv-22',
-    'negative-return-1',
-    'negative-return-5',
-    'negative-return-22',
-  ],
+/** Columns of the feature family `har-ladder` a variant is regressed on. @param ladder `har-ladder/`, or `har-ladder/day-`. */
+export function ladderColumns(variant: HarVariant, ladder = 'har-ladder/'): readonly string[] {
+  const rungs = ['1', '5', '22']
+  return [
+    ...rungs.map((rung) => `${ladder}${variant.startsWith('log-') ? 'log-' : ''}rv-${rung}`),
+    ...(variant === 'harq' ? [`${ladder}rq-root-1`] : []),
+    ...(variant.endsWith('leverage') ? rungs.map((rung) => `${ladder}fall-${rung}`) : []),
+  ]
 }
 
 /**

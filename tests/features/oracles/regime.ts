@@ -53,10 +53,12 @@ export const regime: Oracle = ({ rows, universe, target, settings, timesUs }) =>
   const [mean0, strength0] = [number('priorMean'), number('priorStrength')]
   const [shape0, scale0] = [number('priorShape'), number('priorScale')]
 
-  const gammaRatios = Array.from(
-    { length: cap + 1 },
-    (_, n) => logGamma(shape0 + n / 2 + 0.5) - logGamma(shape0 + n / 2),
-  )
+  // Γ(a + 1/2) / Γ(a) for a = shape, shape + 1/2, shape + 1 …; from the first two on exactly, by Γ(a + 1) = a Γ(a).
+  const gammaRatios: number[] = []
+  for (let n = 0; n <= cap; n++) {
+    const a = shape0 + n / 2
+    gammaRatios.push(n < 2 ? Math.exp(logGamma(a + 0.5) - logGamma(a)) : (gammaRatios[n - 2]! * (a - 0.5)) / (a - 1))
+  }
   const scaleOf = ({ count, mean, squares }: Run) =>
     scale0 + squares / 2 + (strength0 * count * (mean - mean0) ** 2) / (2 * (strength0 + count))
   /** Log density of a figure after a run: Student's t. */
@@ -65,7 +67,9 @@ export const regime: Oracle = ({ rows, universe, target, settings, timesUs }) =>
     const centre = (strength0 * mean0 + run.count * run.mean) / strength
     const width = (2 * scale * (strength + 1)) / strength
     return (
-      gammaRatios[run.count]! - 0.5 * Math.log(Math.PI * width) - (shape + 0.5) * Math.log1p((x - centre) ** 2 / width)
+      Math.log(gammaRatios[run.count]!) -
+      0.5 * Math.log(Math.PI * width) -
+      (shape + 0.5) * Math.log1p((x - centre) ** 2 / width)
     )
   }
   const grown = ({ count, mean, squares }: Run, x: number, probability: number): Run => {
