@@ -200,7 +200,8 @@ describe('gimbal worker', () => {
   })
 })
 
-const redisHere = spawnSync('redis-server', ['--version']).status === 0
+const REDIS = 'redis-server'
+const redisHere = spawnSync(REDIS, ['--version']).status === 0
 const redisTests = redisHere ? 'over Redis' : 'over Redis: not tested, there is no redis-server on PATH'
 
 describe.skipIf(!redisHere)(redisTests, () => {
@@ -213,7 +214,7 @@ describe.skipIf(!redisHere)(redisTests, () => {
     queue = `redis://:hush@127.0.0.1:${port}`
     const settings = { port, bind: '127.0.0.1', dir: folder, save: '', appendonly: 'no', requirepass: 'hush' }
     server = spawn(
-      'redis-server',
+      REDIS,
       Object.entries(settings).flatMap(([name, value]) => [`--${name}`, `${value}`]),
       { stdio: ['ignore', 'pipe', 'ignore'] },
     )

@@ -108,7 +108,11 @@ export class QueueRunner implements TrialRunner {
 
   async close(): Promise<void> {
     this.#closed = true
-    for (const [id, { task }] of this.#pending) this.#take(id)?.failed(closedBefore(task))
+    for (const [id, { task }] of this.#pending) {
+      this.#take(id)?.failed(closedBefore(task))
+      // Nobody is interested in it any more, unless a worker is already at it.
+      await this.#queue.remove(id).catch(this.#connection.note)
+    }
     await this.#events.close().catch(this.#connection.note)
     await this.#queue.close().catch(this.#connection.note)
     this.#connection.close()

@@ -6,7 +6,16 @@
  * against the search run one trial after another; files cut at arbitrary bytes; ledgers compared without their dates.
  */
 
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -202,6 +211,49 @@ test('a configuration tried twice is entered twice and counted once', async () =
   expect(ledger.trials()).toHaveLength(10)
   expect(ledger.countTrials('machinery')).toBe(2)
   expect((await search(spec, inline(), home)).entries).toHaveLength(10)
+})
+
+test('equal trials finished in the same instant are each entered once, an interruption between them notwithstanding', async () => {
+  const spec: SearchSpec = {
+    ...SPEC,
+    space: { x1: { kind: 'choice', values: [1] }, x2: { kind: 'choice', values: [3] } },
+    first: [],
+    trials: 6,
+  }
+  const home = freshHome()
+  const file = join(home, 'trials.jsonl')
+  const run = () =>
+    runSearch(spec, new InlineRunner({ clock: { nowUs: 0 } }), new TrialLedger(file), {
+      out: home,
+      clock: { nowUs: 0 },
+    })
+  await run()
+  const lines = readFileSync(file, 'utf8').trimEnd().split('\n')
+  writeFileSync(file, `${lines.slice(0, 4).join('\n')}\n`)
+  await run()
+  expect(readFileSync(file, 'utf8').trimEnd().split('\n')).toEqual(lines)
+})
+
+test('a trial that finishes after its search has failed writes nowhere', async () => {
+  const home = freshHome()
+  let finish: (result: TrialResult) => void = () => {}
+  const late = new Promise<TrialResult>((done) => {
+    finish = done
+  })
+  const runner: TrialRunner = {
+    concurrency: 2,
+    run: async ({ number }) => (number === 0 ? Promise.reject(new Error('the machine burnt down')) : late),
+    close: async () => {},
+  }
+  await expect(search({ ...SPEC, method: { name: 'random' }, first: [] }, runner, home)).rejects.toThrow('burnt')
+  // The system gives the number of the file that was closed to the next one opened.
+  const other = join(home, 'other')
+  const file = openSync(other, 'w')
+  finish({ score: 1, metrics: {}, seconds: 1 })
+  await new Promise((done) => setImmediate(done))
+  closeSync(file)
+  expect(readFileSync(other, 'utf8')).toBe('')
+  expect(new TrialLedger(join(home, 'trials.jsonl')).trials()).toEqual([])
 })
 
 test('every part of a search but the number of trials makes it another search', () => {

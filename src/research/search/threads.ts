@@ -11,28 +11,8 @@ import { Worker } from 'node:worker_threads'
 import { type Clock, SECOND_US } from '../../core/clock.ts'
 import { GimbalError } from '../../core/errors.ts'
 import type { DatasetStore } from './datasetStore.ts'
-import {
-  type ErrorRecord,
-  errorOf,
-  reasonOf,
-  type TrialResult,
-  type TrialRunner,
-  type TrialScore,
-  type TrialTask,
-} from './trial.ts'
-
-/** What a thread is told when it starts: address of the module whose `EVALUATORS` it knows. */
-export interface ThreadSettings {
-  readonly evaluators: string
-}
-
-/** A trial for a thread, and where its dataset lies on this host. */
-export interface ThreadQuestion {
-  readonly task: TrialTask
-  readonly path: string | undefined
-}
-
-export type ThreadAnswer = { readonly score: TrialScore } | { readonly error: ErrorRecord }
+import { errorOf, reasonOf, type TrialResult, type TrialRunner, type TrialTask } from './trial.ts'
+import type { ThreadAnswer, ThreadQuestion, ThreadSettings } from './trialThread.ts'
 
 export interface ThreadOptions {
   /** Times trials. */

@@ -124,6 +124,20 @@ describe('where the least value is known', () => {
     const { space } = TEST_FUNCTIONS.branin
     const tried = follow(tpe(space, 2), 50, () => null)
     expect(new Set(tried.map(({ configuration }) => configuration['x1'])).size).toBe(50)
+    // Equal losses: the earlier trials count as the good ones, in whatever order they are handed over.
+    const proposer = tpe(space, 2)
+    const next = proposer.propose(50, tried.slice(0, 42), [])
+    expect(proposer.propose(50, tried.slice(0, 42).reverse(), [])).toEqual(next)
+  })
+
+  test('what hangs on a choice that was not taken is left out', () => {
+    const space: SearchSpace = {
+      kind: { kind: 'choice', values: ['plain', 'deep'] },
+      depth: { kind: 'integer', min: 1, max: 9, when: { parameter: 'kind', is: ['deep'] } },
+    }
+    const tried = follow(tpe(space, 1), 60, ({ kind, depth }) => (kind === 'plain' ? 0 : (depth as number)))
+    for (const { configuration } of tried) requireConfiguration(space, configuration)
+    expect(tried.slice(40).filter(({ configuration }) => configuration['kind'] === 'plain').length).toBeGreaterThan(15)
   })
 })
 
