@@ -8,12 +8,13 @@
  */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { completeDataset, saveDataset } from '../src/research/dataset.ts'
 import type { SearchSpec } from '../src/research/search/search.ts'
 import { NO_DATA } from '../src/research/search/trial.ts'
 import { TrialLedger } from '../src/research/trialLedger.ts'
@@ -63,6 +64,25 @@ function fragile(evaluator: string, fixed: Record<string, number>, trials = 6) {
   }
   const tries = () => readdirSync(marks).map((name) => readFileSync(join(marks, name), 'utf8').length)
   return { spec, marks, tries }
+}
+
+/** A dataset of two samples in a folder, under the hash of its content. */
+function dataset(figures: readonly [number, number]) {
+  const place = freshHome()
+  const none = new Float64Array(2)
+  const made = completeDataset({
+    features: { target: 'A-B-PERP@test', sampling: { every: 'time', intervalUs: 1e6 }, normaliseOver: 0, features: [] },
+    schemaHash: '',
+    timesUs: Float64Array.of(1e6, 2e6),
+    table: { rows: 2, names: ['figure'], columns: [Float64Array.from(figures)] },
+    path: {
+      ...{ startUs: 0, stepUs: 1e6, points: 2 },
+      ...{ price: none, buyVolume: none, sellVolume: none, spread: none, depth: none, funding: none },
+    },
+    source: { kind: 'synthetic', name: 'two samples', dataHash: '', rows: 2 },
+  })
+  saveDataset(made, join(place, `${made.hash}.dataset`))
+  return { hash: made.hash, place }
 }
 
 interface Said {
@@ -183,6 +203,19 @@ describe('on threads', () => {
   })
 })
 
+test('trials on threads read the dataset their search names, and no other', async () => {
+  const { hash, place } = dataset([20, 22])
+  const spec: SearchSpec = { ...fragile('reading', {}, 3).spec, dataHash: hash }
+  const run = (change: object) =>
+    searching({ spec, out: freshHome(), threads: 2, evaluators: FRAGILE, data: place, ...change }).ended
+  const wrong = dataset([1, 2])
+  renameSync(join(wrong.place, `${wrong.hash}.dataset`), join(wrong.place, `${hash}.dataset`))
+  const said = await Promise.all([run({}), run({ data: freshHome() }), run({ data: wrong.place })])
+  const [right, absent, altered] = said.map(answer)
+  expect(right.best.result.score).toBe(42)
+  expect([absent.code, altered.code]).toEqual(['file-missing', 'file-invalid'])
+})
+
 describe('gimbal worker', () => {
   test('says what is wrong with its options or its queue, and no password', async () => {
     const cases: [args: string[], code: number, name: string][] = [
@@ -291,6 +324,19 @@ describe.skipIf(!redisHere)(redisTests, () => {
     // The cause seen to, the same search does not stumble over the old failure.
     worker.child.kill('SIGTERM')
     await worker.ended
+  })
+
+  test('a worker reads datasets where it is told they lie; without the right one it says which host lacks it', async () => {
+    const { hash, place } = dataset([20, 22])
+    const spec: SearchSpec = { ...fragile('reading', {}, 3).spec, dataHash: hash }
+    for (const data of [freshHome(), place]) {
+      const worker = working({ queue, version: VERSION, lockMs: 1_000, evaluators: FRAGILE, data })
+      const said = answer(await searching({ spec, out: freshHome(), queue }).ended)
+      if (data === place) expect(said.best.result.score).toBe(42)
+      else expect(said).toMatchObject({ code: 'file-missing', facts: { process: worker.child.pid, place: data } })
+      worker.child.kill('SIGTERM')
+      await worker.ended
+    }
   })
 
   test('a worker of another version refuses by name, and both sides end', async () => {
