@@ -66,7 +66,7 @@ export function randomEnsemble(
   const { columns, trees, leaves, splits, classCount = 1 } = shape
   return {
     objective: classCount > 1 ? 'multiclass' : 'regression',
-    objectiveParameters: classCount > 1 ? { num_class: classCount } : {},
+    objectiveParameters: {},
     classCount,
     names: Array.from({ length: columns }, (_, column) => `column-${column}`),
     columnInfos: Array.from({ length: columns }, () => '[-3:3]'),

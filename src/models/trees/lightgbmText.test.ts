@@ -75,6 +75,14 @@ test('extreme figures keep every bit', () => {
   }
 })
 
+test('LightGBM is told the classes of multiclass and the slope of binary, also where they go without saying', () => {
+  const shape = { columns: 2, trees: 2, leaves: 3, splits: 'plain' } as const
+  const several = randomEnsemble(new Random(1), { ...shape, classCount: 2 })
+  expect(writeLightgbmModel(several)).toContain('\nobjective=multiclass num_class:2\n')
+  const binary = { ...randomEnsemble(new Random(1), shape), objective: 'binary' } as const
+  expect(writeLightgbmModel(binary)).toContain('\nobjective=binary sigmoid:1\n')
+})
+
 test('a figure exactly between two of 17 digits is rounded to the even one, as C does', () => {
   const ensemble = randomEnsemble(new Random(1), { columns: 1, trees: 1, leaves: 2, splits: 'plain' })
   const tree = ensemble.trees[0]!
@@ -158,6 +166,12 @@ describe('what is refused, by line and field', () => {
 
   test.each(['', 'tree', 'tree\n', '{"name":"tree"}\n', '\u0000'])('%j is no model', (text) => {
     expect(() => readLightgbmModel(text)).toThrow(expect.objectContaining({ code: 'model-invalid' }))
+  })
+
+  test('a figure that is none is not written, whoever made the tree', () => {
+    const ensemble = randomEnsemble(new Random(1), { columns: 1, trees: 1, leaves: 2, splits: 'plain' })
+    ensemble.trees[0]!.leafValue[0] = Number.NaN
+    expect(() => writeLightgbmModel(ensemble)).toThrow(expect.objectContaining({ code: 'model-invalid' }))
   })
 
   test('names with white space cannot be written', () => {

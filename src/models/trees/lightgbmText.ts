@@ -126,8 +126,8 @@ export function readLightgbmModel(text: string): LightgbmModel {
 /**
  * The same model as LightGBM would save it, remarks included where the ensemble has them.
  *
- * @throws {GimbalError} `model-invalid` when a column's name cannot be written (white space, or none) or the trees do not make
- *   whole rounds.
+ * @throws {GimbalError} `model-invalid` when a column's name cannot be written (white space, none, or twice), a figure is not a
+ *   number, or the trees do not make whole rounds.
  */
 export function writeLightgbmModel(ensemble: TreeEnsemble & Partial<LightgbmRemarks>): string {
   const { objective, objectiveParameters, classCount, names, columnInfos, trees } = ensemble
@@ -137,11 +137,29 @@ export function writeLightgbmModel(ensemble: TreeEnsemble & Partial<LightgbmRema
   const bad = names.findIndex((name) => name === '' || /\s/.test(name))
   if (bad >= 0) fail('a name is empty or has white space', { field: 'feature_names', column: bad, name: names[bad]! })
   if (names.length === 0) fail('it has no columns', { field: 'feature_names' })
+  if (new Set(names).size !== names.length) fail('two columns have the same name', { field: 'feature_names' })
   if (columnInfos.length !== names.length || columnInfos.some((info) => info === '' || /\s/.test(info)))
     fail('there is not one info a column', { field: 'feature_infos', columns: names.length, infos: columnInfos.length })
   if (trees.length % classCount !== 0) fail('a round is not whole', { trees: trees.length, classes: classCount })
+  const strange = Object.keys(objectiveParameters).find(
+    (name) => name !== 'sqrt' && name !== 'num_class' && !PARAMETERS[objective]?.includes(name),
+  )
+  if (strange) fail('a parameter of the objective is not known', { field: 'objective', parameter: strange })
+  for (const [number, tree] of trees.entries()) {
+    const { threshold, leafValue, leafWeight, gain, nodeValue, nodeWeight } = tree
+    for (const values of [leafValue, leafWeight, gain, nodeValue, nodeWeight, threshold])
+      if (!values.every((value) => Number.isFinite(value) || (values === threshold && !Number.isNaN(value))))
+        fail('a figure of a tree is not a number', { tree: number })
+  }
 
-  const parameters = Object.entries(objectiveParameters).flatMap(([name, value]) =>
+  // LightGBM refuses multiclass without its classes and binary without its slope.
+  const told: Record<string, number> =
+    objective === 'multiclass'
+      ? { num_class: classCount }
+      : objective === 'binary'
+        ? { ...objectiveParameters, sigmoid: objectiveParameters['sigmoid'] ?? 1 }
+        : objectiveParameters
+  const parameters = Object.entries(told).flatMap(([name, value]) =>
     name === 'sqrt' ? (value ? [' sqrt'] : []) : [` ${name}:${shortest(value)}`],
   )
   const written = objective === 'qlike' ? 'custom' : objective
@@ -364,7 +382,8 @@ function readObjective(fields: Fields, classCount: number): Pick<TreeEnsemble, '
       throw fields.invalid('objective', 'a parameter of the objective is not known', { parameter: word.slice(0, 40) })
     objectiveParameters[parameter] = number
   }
-  const classes = objectiveParameters['num_class'] ?? 1
+  // How many classes there are says `classCount`.
+  const { num_class: classes = 1, ...rest } = objectiveParameters
   if (classes !== classCount || (objective === 'multiclass') !== classCount > 1)
     throw fields.invalid('objective', 'objective and number of classes contradict each other', {
       objective,
@@ -374,7 +393,7 @@ function readObjective(fields: Fields, classCount: number): Pick<TreeEnsemble, '
     throw fields.invalid('objective', 'the slope of a sigmoid must be above 0', {
       sigmoid: objectiveParameters['sigmoid']!,
     })
-  return { objective, objectiveParameters }
+  return { objective, objectiveParameters: rest }
 }
 
 /** Parameters that may follow an objective's name. LightGBM writes huber's name alone; ours has its `alpha` too. */
