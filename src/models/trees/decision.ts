@@ -1,6 +1,9 @@
 /**
  * @file What a split does with a figure, said plainly: the definition that `flatPredictor.ts` is fast at.
  *
+ * LightGBM's own `predict` takes figures within 1e-35 of 0 for 0 before it asks any tree. It is not done here: a trainer that
+ * puts a threshold between 0 and such a figure is right about it, and LightGBM's never does.
+ *
  * Source: LightGBM 4.7.0, include/LightGBM/tree.h (`NumericalDecision`, `CategoricalDecision`; MIT), read for the rules.
  */
 
