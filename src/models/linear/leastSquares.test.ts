@@ -11,6 +11,7 @@ import { describe, expect, test } from 'vitest'
 import { Random } from '../../core/random.ts'
 import type { Table, TrainingSet } from '../learner.ts'
 import { predictTable } from '../learner.ts'
+import { TriangularFactor } from './householder.ts'
 import { exponentiated, leastSquares } from './leastSquares.ts'
 import { LinearModel } from './linearModel.ts'
 
@@ -173,6 +174,22 @@ test('columns of 1e-9 beside columns of 1e9 lose no digits', () => {
   expect(intercept).toBeCloseTo(3, 9)
   expect(coefficients[0]! / 2e9).toBeCloseTo(1, 11)
   expect(coefficients[1]! / -4e-9).toBeCloseTo(1, 11)
+})
+
+test('a row a hundred million times smaller than those before it still counts in the triangle', () => {
+  const factor = new TriangularFactor(2)
+  for (const row of [
+    [1e8, 1],
+    [1, 1],
+  ]) {
+    factor.row.set(row)
+    factor.push()
+    factor.finish()
+  }
+  const [a, b, , c] = factor.r as unknown as [number, number, number, number]
+  // R'R = X'X: the second column's part along the first is (1e8 + 1) / √(1e16 + 1).
+  expect(Math.abs(b / Math.sign(a))).toBeCloseTo((1e8 + 1) / Math.sqrt(1e16 + 1), 14)
+  expect(c * c).toBeCloseTo(1 - 2e-8, 14)
 })
 
 test('Newey-West is the same in any units, whatever the block a row falls into', () => {

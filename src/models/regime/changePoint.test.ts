@@ -52,6 +52,9 @@ test('beliefs learnt from a market are nearly as good as those it was made with'
   }
   expect(fit.figures).toBe(8000)
   expect(fit.logEvidence).toBeGreaterThan(sum / 8000 - 0.005)
+  // The prior of the variance is that of the market: about 32 runs tell so much of it.
+  expect(Math.abs(Math.log(fit.parameters.shape / truth.shape))).toBeLessThan(Math.log(2))
+  expect(Math.abs(Math.log(fit.parameters.scale / truth.scale))).toBeLessThan(Math.log(2.5))
   expect(1 / fit.parameters.hazard).toBeGreaterThan(100)
   expect(1 / fit.parameters.hazard).toBeLessThan(700)
 })

@@ -161,6 +161,25 @@ test('what comes after a step changes neither its fit nor its forecast', () => {
   }
 })
 
+test('no forecast is below the least variance learnt from, and none of HARQ above the greatest', () => {
+  const series = harMarket(300, TRUTH, 8)
+  const labels = series.variance.subarray(22)
+  const [least, most] = [Math.min(...labels), Math.max(...labels)]
+  // Calm and storm beyond anything seen.
+  const beyond = { ...series, variance: series.variance.map((each, t) => (t < 150 ? 1e-6 * each : 1e6 * each)) }
+  for (const variant of ['har', 'harq', 'har-leverage'] as const) {
+    const forecaster = new HarForecaster(variant)
+    const fit = forecaster.fit(series, 0, 300, 1)
+    const pushed = { ...fit, parameters: { ...fit.parameters, intercept: fit.parameters.intercept - 1 } }
+    const out = new Float64Array(300)
+    forecaster.forecast(pushed, beyond, 0, 300, 1, out)
+    expect(out[100]).toBe(least)
+    if (variant === 'harq') expect(Math.max(...out.subarray(22))).toBeLessThanOrEqual(most)
+    else expect(fit.parameters.ceiling).toBeNull()
+  }
+  expect(new HarForecaster('log-har').fit(series, 0, 300, 1).parameters.floor).toBeNull()
+})
+
 test('a missing step is missing in every mean that holds it, and in no other', () => {
   const series = harMarket(200, TRUTH, 8)
   series.variance[100] = Number.NaN
