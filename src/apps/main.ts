@@ -193,7 +193,40 @@ export function buildProgram(): Command {
     .option('--list', 'list the feature families with their settings')
     .option('--out <file>', 'keep the dataset')
     .option('--csv <file>', 'write the figures as CSV')
+    .option('--check <n>', 'record again from n cut tapes: no figure may know the future')
     .action(act(async () => (await import('./commands/features.ts')).features))
+
+  studyData(
+    verb(
+      program,
+      'research',
+      'From data to verdict: features, walk-forward, placebos, luck, trading with and without the model',
+      'gimbal research --catalog catalog --bars 5m --target BTC-USDT-PERP@binance-usdm --forecast variance:1h',
+    ),
+  )
+    .addOption(
+      new Option('--forecast <quantity:horizon>', 'variance, volume or demand over a horizon; repeatable')
+        .argParser(collect)
+        .default([], 'what suits the data'),
+    )
+    .option('--configurations <n>', 'configurations of the learner to choose among', '4')
+    .option('--windows <n>', 'windows of the walk-forward: the model is fitted anew for each', '6')
+    .option('--first <share>', 'share of the history before the first forecast', '0.4')
+    .option('--slide <share>', 'share of the history learnt from; 0 is everything so far', '0')
+    .option(
+      '--groups <n>',
+      'groups of combinatorial purged cross-validation, two tested at a time; 0 leaves it out',
+      '6',
+    )
+    .option('--no-placebos', 'leave out the placebos')
+    .option('--check <n>', 'record again from n cut tapes: no figure may know the future; 0 leaves it out', '2')
+    .addOption(new Option('--risk <key=value>', RISK_OPTION).argParser(collect).default([], 'defaults'))
+    .option('--no-trade', 'leave out trading')
+    .option('--threads <n>', 'threads the trees are grown on; the result is the same', '2')
+    .option('--models <dir>', 'registry the models are written to', 'models')
+    .option('--again', 'open a hold-out that was opened before; the report says so')
+    .option('--out <dir>', 'where the report, the ledger and the datasets go', 'out/research')
+    .action(act(async () => (await import('./commands/research.ts')).research))
 
   verb(program, 'models', 'List, show, compare, promote and retire models', 'gimbal models show btc-variance-1h')
     .argument('[action]', 'list, show, compare, promote or retire', 'list')

@@ -1,12 +1,14 @@
 /** @file From data to dataset: what `gimbal features`, `train` and `research` share. */
 
 import { GimbalError } from '../core/errors.ts'
+import { Random } from '../core/random.ts'
 import type { SettingValue } from '../core/settings.ts'
 import { chooseFeatures } from '../features/chooseFeatures.ts'
 import type { FeatureSetSpec } from '../features/featureSet.ts'
 import type { SamplerSpec } from '../features/samplers.ts'
 import { MergedTape } from '../market/tape.ts'
 import type { Dataset } from '../research/dataset.ts'
+import { type CausalityLeak, checkCausality } from '../research/leakCheck.ts'
 import { DatasetRecorder } from '../research/recordDataset.ts'
 import type { RunData } from './backtestRun.ts'
 import { runData } from './runData.ts'
@@ -155,4 +157,35 @@ export async function recordStudy(
     tape.close()
     terminal.progress('', true)
   }
+}
+
+/**
+ * Records again from tapes cut at random moments: a figure that is another one when the future is not there knew it.
+ *
+ * @param cuts How many; each costs up to another recording.
+ */
+export async function causalityLeaks(
+  study: StudyData,
+  features: FeatureSetSpec,
+  stepUs: number,
+  cuts: number,
+  seed: number,
+): Promise<readonly CausalityLeak[]> {
+  const { data } = study
+  const record = async (untilUs: number) => {
+    const tape = new MergedTape(data.inputs())
+    const recorder = new DatasetRecorder(
+      { features, stepUs, source: { kind: 'synthetic', name: 'check', dataHash: data.dataHash, rows: 0 } },
+      data.universe,
+      tape,
+      untilUs,
+    )
+    try {
+      while (recorder.run(1 << 16)) await new Promise((resolve) => setImmediate(resolve))
+      return recorder.finish()
+    } finally {
+      tape.close()
+    }
+  }
+  return checkCausality(record, cuts, new Random(seed).fork('causality'))
 }

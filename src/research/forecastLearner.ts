@@ -5,7 +5,7 @@
  * The start is a ridge regression of the logarithm of the label on a few columns, log-HAR for variance: it extrapolates, which
  * trees cannot. The trees then minimise QLIKE in the logarithm, beginning at the start's forecast; their number is chosen on
  * the last part of the training span, parted from the rest by the horizon. The same part gives the scale that makes forecasts
- * right in the mean and the bounds that held the truth (split conformal), so both are honest about unseen samples.
+ * right in the mean and the bounds that held the truth (split conformal: models/calibration/conformal.ts), so both are honest about unseen samples.
  *
  * Source of the loss: A. Patton, "Volatility forecast comparison using imperfect volatility proxies", J. Econometrics 160
  * (2011): QLIKE ranks forecasts of variance right even though only a noisy proxy is seen.
@@ -14,6 +14,7 @@
 import { GimbalError } from '../core/errors.ts'
 import { readSettings, type SettingValue } from '../core/settings.ts'
 import { BoostedModel } from '../models/boostedModel.ts'
+import { calibrateInterval } from '../models/calibration/conformal.ts'
 import type { Model, Table, TrainingSet } from '../models/learner.ts'
 import { exponentiated, leastSquares } from '../models/linear/leastSquares.ts'
 import { LinearModel, type LinearParameters } from '../models/linear/linearModel.ts'
@@ -139,15 +140,18 @@ export function fitForecast(
     })
   // The mean of y/f is what QLIKE wants a forecast to be multiplied by: it is where its derivative in the scale vanishes.
   const scale = ratios.reduce((sum, ratio) => sum + ratio, 0) / ratios.length
-  const sorted = ratios.map((ratio) => ratio / scale).sort((a, b) => a - b)
-  const tail = (1 - spec.level) / 2
+  // In logarithms, where errors of a positive quantity are nearest to symmetric.
+  const interval = calibrateInterval(
+    Float64Array.from(ratios, (ratio) => Math.log(ratio / scale)),
+    1 - spec.level,
+  )
   return {
     base: base.parameters,
     ensemble,
     model,
     scale,
-    low: conformalBound(sorted, tail, 'low'),
-    high: conformalBound(sorted, tail, 'high'),
+    low: Math.exp(-interval.below),
+    high: Math.exp(interval.above),
     level: spec.level,
     rounds,
     trained: learnt.length,
@@ -158,17 +162,6 @@ export function fitForecast(
 
 /** Fewest samples to learn from and to hold back. */
 const LEAST = 50
-
-/**
- * The ⌈(n + 1)(1 − tail)⌉-th of n sorted scores, or its mirror image below; the extreme where n is too small for the level.
- *
- * Source: V. Vovk, A. Gammerman, G. Shafer, "Algorithmic Learning in a Random World" (2005), split conformal prediction.
- */
-function conformalBound(sorted: readonly number[], tail: number, side: 'low' | 'high'): number {
-  const rank = Math.ceil((sorted.length + 1) * (1 - tail))
-  const at = Math.min(sorted.length, rank) - 1
-  return side === 'high' ? sorted[at]! : sorted[sorted.length - 1 - at]!
-}
 
 /** Log-linear start on the samples learnt from; the mean of the label where no columns are named. */
 function fitBase({ table, label }: ForecastSamples, rows: readonly number[], spec: LearnerSpec): LinearParameters {

@@ -25,11 +25,16 @@ export class DatasetRecorder {
   readonly #set: FeatureSet
   readonly #path: PathRecorder
   readonly #samples: GrowingColumns
+  readonly #untilUs: number
   #heardUs = Number.NEGATIVE_INFINITY
 
-  /** @throws {GimbalError} `config-invalid`, `instrument-unknown`. */
-  constructor(plan: RecordPlan, universe: Universe, received: MergedTape) {
+  /**
+   * @param untilUs Rows later than this are not heard; what is due by then is still looked at.
+   * @throws {GimbalError} `config-invalid`, `instrument-unknown`.
+   */
+  constructor(plan: RecordPlan, universe: Universe, received: MergedTape, untilUs = Number.POSITIVE_INFINITY) {
     this.#plan = plan
+    this.#untilUs = untilUs
     this.#tape = received
     this.#markets = universe.instruments.map((instrument) => new MarketState(instrument))
     this.#set = new FeatureSet(plan.features, universe, this.#markets)
@@ -52,6 +57,10 @@ export class DatasetRecorder {
     for (let left = rowsMax; left > 0; left--) {
       if (!tape.advance()) return false
       const { timeUs, batch, row, instrument } = tape
+      if (timeUs > this.#untilUs) {
+        this.#heardUs = this.#untilUs
+        return false
+      }
       // Whatever is due before this row was heard is looked at before it is heard.
       path.advance(timeUs - 1)
       while (set.sampleDue(timeUs - 1)) this.#keep()

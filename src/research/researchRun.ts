@@ -13,6 +13,7 @@ import { shapImportance } from '../models/trees/treeShap.ts'
 import type { TreeThreads } from '../models/trees/treeThreads.ts'
 import { qlike } from '../models/volatility/qlike.ts'
 import type { Dataset } from './dataset.ts'
+import { driftRows } from './driftRows.ts'
 import {
   type FittedForecast,
   type ForecastSamples,
@@ -42,6 +43,7 @@ import { superiorPredictiveAbility } from './superiorPredictiveAbility.ts'
 import {
   bestBaseline,
   type CalibrationTable,
+  type DriftRow,
   type ImportanceRow,
   type OverfittingPanel,
   type PathPanel,
@@ -79,6 +81,7 @@ export interface QuestionResult {
   readonly skill: SkillTable
   readonly calibration: CalibrationTable
   readonly importances: readonly ImportanceRow[]
+  readonly drift: readonly DriftRow[]
   readonly paths: PathPanel | null
   readonly overfitting: OverfittingPanel | null
   readonly placebos: readonly PlaceboRow[]
@@ -140,6 +143,7 @@ export async function researchQuestion(
     question,
     skill,
     calibration: calibrationOf(judgement, labels, walk, question),
+    drift: driftRows(table, timesUs, labels.label, walk, judgement, best),
     importances: importancesOf(final, table, plan.seed),
     paths,
     overfitting,

@@ -6,13 +6,15 @@ import { isoTime } from '../../core/clock.ts'
 import { FAMILIES } from '../../features/families.ts'
 import { describeFeatures } from '../../features/featureSet.ts'
 import { type Dataset, saveDataset } from '../../research/dataset.ts'
+import { leaksOf } from '../researchJob.ts'
 import { featuresFor, openStudyData, recordStudy, type StudyDataOptions } from '../studyData.ts'
-import { count, EXIT, interruptible, lengthOption, type Terminal } from '../terminal.ts'
+import { count, EXIT, interruptible, lengthOption, numberOption, type Terminal } from '../terminal.ts'
 
 interface FeaturesOptions extends StudyDataOptions {
   readonly list?: boolean
   readonly out?: string
   readonly csv?: string
+  readonly check?: string
 }
 
 export async function features(terminal: Terminal, options: FeaturesOptions): Promise<number> {
@@ -23,6 +25,8 @@ export async function features(terminal: Terminal, options: FeaturesOptions): Pr
   const spec = featuresFor(study, options, { samplingUs, stepUs, horizonUs: 12 * samplingUs })
   const dataset = await interruptible((signal) => recordStudy(terminal, study, spec, stepUs, signal))
   if (!dataset) return EXIT.interrupted
+  const cuts = options.check ? numberOption(options.check, '--check', 1) : 0
+  const leaks = await leaksOf(terminal, study, dataset, stepUs, cuts)
   if (options.out) saveDataset(dataset, options.out)
   if (options.csv) writeCsv(dataset, options.csv)
   const described = describeFeatures(spec)
@@ -44,6 +48,9 @@ export async function features(terminal: Terminal, options: FeaturesOptions): Pr
       ...[mean, deviation, least, most].map((value) => (Number.isNaN(value) ? '–' : value.toPrecision(4))),
     ]),
   )
+  for (const { column, doc } of leaks) terminal.line(`KNOWS THE FUTURE  ${column}: ${doc}`)
+  if (cuts > 0 && leaks.length === 0)
+    terminal.line(`no column knows the future: ${count(cuts, 'cut')} of the tape, and what each says of the next steps`)
   terminal.line(`schema  ${dataset.schemaHash}`)
   terminal.line(`dataset ${dataset.hash}${options.out ? `, in ${options.out}` : ''}`)
   terminal.result({
@@ -56,8 +63,9 @@ export async function features(terminal: Terminal, options: FeaturesOptions): Pr
     datasetHash: dataset.hash,
     features: spec,
     figures: rows,
+    leaks,
   })
-  return EXIT.ok
+  return leaks.length > 0 ? EXIT.found : EXIT.ok
 }
 
 function listFamilies(terminal: Terminal): number {

@@ -1,0 +1,365 @@
+/**
+ * @file From data to verdict: what `gimbal research`, `gimbal train` and the demonstration share.
+ *
+ * The order matters to a sceptic: regimes are fitted to the first part of the history; features are recorded, by the code the
+ * engine runs; columns that know the future are looked for; every question is walked forward; the same study is made of a
+ * market of noise; and only then is anything traded, by models fitted before the span they trade in.
+ */
+
+import { isoTime } from '../core/clock.ts'
+import { GimbalError } from '../core/errors.ts'
+import { Random } from '../core/random.ts'
+import type { SettingValue } from '../core/settings.ts'
+import type { FeatureSetSpec } from '../features/featureSet.ts'
+import { regimeSettings } from '../features/regime.ts'
+import { HiddenMarkovFilter, type HiddenMarkovParameters } from '../features/regimeFilter.ts'
+import { MergedTape } from '../market/tape.ts'
+import { type Artifact, completeArtifact, type ModelSpec } from '../models/artifact.ts'
+import { trainingRange } from '../models/calibration/range.ts'
+import { QUANTITIES } from '../models/forecast.ts'
+import { ModelRegistry } from '../models/modelRegistry.ts'
+import { fitBreaks } from '../models/regime/changePoint.ts'
+import { fitHiddenMarkov } from '../models/regime/hiddenMarkov.ts'
+import { writeLightgbmModel } from '../models/trees/lightgbmText.ts'
+import type { TreeThreads } from '../models/trees/treeThreads.ts'
+import type { Dataset, TargetPath } from '../research/dataset.ts'
+import { DEFAULT_LEARNER, type FittedForecast, gathered, type LearnerSpec } from '../research/forecastLearner.ts'
+import { checkColumns } from '../research/leakCheck.ts'
+import { recordDataset } from '../research/recordDataset.ts'
+import { type Question, type QuestionResult, type ResearchPlan, researchQuestion } from '../research/researchRun.ts'
+import type { Turn } from '../research/study.ts'
+import { settingsHash, TrialLedger } from '../research/trialLedger.ts'
+import { bestBaseline, type PlaceboRow, type RegimeTimeline } from '../research/verdict.ts'
+import { noiseMarket } from '../sim/market/noiseMarket.ts'
+import { causalityLeaks, type StudyData } from './studyData.ts'
+import type { Terminal } from './terminal.ts'
+
+const DAY_US = 86_400e6
+
+/** Questions worth asking of the data when none are given. */
+export function defaultQuestions({ barsOnly, barUs }: StudyData): readonly Question[] {
+  if (barsOnly) {
+    return [
+      { quantity: 'variance', horizonUs: 12 * barUs },
+      { quantity: 'variance', horizonUs: Math.max(288 * barUs, DAY_US) },
+      { quantity: 'volume', horizonUs: 12 * barUs },
+    ]
+  }
+  return [
+    { quantity: 'variance', horizonUs: 10e6 },
+    { quantity: 'volume', horizonUs: 10e6 },
+  ]
+}
+
+/** Configurations tried unless told otherwise: small and large trees, slow and quick, and the log-linear start alone. */
+export function configurationsFor(count: number): readonly LearnerSpec[] {
+  const trees = DEFAULT_LEARNER.trees
+  const variations: Readonly<Record<string, SettingValue>>[] = [
+    {},
+    { leaves: 7, rounds: 600 },
+    { leaves: 31, rowsPerLeafMin: 200 },
+    { learningRate: 0.1, rounds: 150 },
+    { lambdaL2: 100, rowsPerLeafMin: 300 },
+    { featureShare: 0.25, rounds: 500 },
+    { leaves: 7, learningRate: 0.1, rounds: 200 },
+    { leaves: 31, lambdaL2: 100, featureShare: 0.25 },
+  ]
+  return Array.from({ length: count }, (_, i) => ({
+    ...DEFAULT_LEARNER,
+    trees: { ...trees, ...variations[i % variations.length]! },
+    ridge:
+      i < variations.length
+        ? DEFAULT_LEARNER.ridge
+        : DEFAULT_LEARNER.ridge * 10 ** (1 + Math.floor(i / variations.length)),
+  }))
+}
+
+/** A learner's columns for a question: the ladder of log variances starts a forecast of variance. */
+export function startColumns(question: Question, names: readonly string[]): readonly string[] {
+  return question.quantity === 'variance' ? names.filter((name) => /^har-ladder\/(day-)?log-rv-\d+$/.test(name)) : []
+}
+
+/** Regimes of the target, fitted to the first share of its path. */
+export interface FittedRegimes {
+  readonly settings: Readonly<Record<string, SettingValue>>
+  readonly parameters: HiddenMarkovParameters
+  readonly stepUs: number
+}
+
+/**
+ * Three regimes of the returns of the first part of the path; undefined where it has too few, or they do not differ.
+ *
+ * @param stepUs Clock of the returns: a multiple of the path's step.
+ */
+export function fitRegimes(path: TargetPath, share: number, stepUs: number, seed: number): FittedRegimes | undefined {
+  const every = Math.max(1, Math.round(stepUs / path.stepUs))
+  const returns = everyReturn(path, every).subarray(0, Math.floor((path.points * share) / every))
+  try {
+    const { parameters } = fitHiddenMarkov(
+      returns,
+      { states: 3, means: 'zero', restarts: 3 },
+      new Random(seed).fork('regimes'),
+    )
+    const breaks = fitBreaks(returns).parameters
+    const settings = { ...regimeSettings(parameters, breaks), intervalSeconds: (every * path.stepUs) / 1e6 }
+    return { settings, parameters, stepUs: every * path.stepUs }
+  } catch (error) {
+    if (error instanceof GimbalError && error.code === 'fit-failed') return undefined
+    throw error
+  }
+}
+
+function everyReturn(path: TargetPath, every: number): Float64Array {
+  const count = Math.floor((path.points - 1) / every)
+  return Float64Array.from({ length: count }, (_, i) => Math.log(path.price[(i + 1) * every]! / path.price[i * every]!))
+}
+
+const TIMELINE_POINTS = 600
+
+/** Filtered probabilities over the path, thinned for drawing. */
+export function regimeTimeline(path: TargetPath, { parameters, stepUs }: FittedRegimes): RegimeTimeline {
+  const every = Math.max(1, Math.round(stepUs / path.stepUs))
+  const returns = everyReturn(path, every)
+  const filter = new HiddenMarkovFilter(parameters)
+  const keep = Math.max(1, Math.ceil(returns.length / TIMELINE_POINTS))
+  const timesUs: number[] = []
+  const probabilities = parameters.means.map(() => [] as number[])
+  for (let i = 0; i < returns.length; i++) {
+    filter.update(returns[i]!)
+    if (i % keep !== keep - 1) continue
+    timesUs.push(path.startUs + (i + 1) * every * path.stepUs)
+    for (const [state, list] of probabilities.entries()) list.push(filter.probabilities[state]!)
+  }
+  const yearly = (variance: number) => Math.sqrt((variance * 365 * DAY_US) / (every * path.stepUs))
+  return { timesUs, probabilities, volatilities: parameters.variances.map(yearly) }
+}
+
+/** Answers to all questions, with what the ledger was told. */
+export interface ResearchOutcome {
+  readonly results: readonly QuestionResult[]
+  readonly placebos: readonly PlaceboRow[]
+  /** Family of the trials, and the distinct ones of it so far. */
+  readonly family: string
+  readonly trialCount: number
+  readonly ledgerHead: string | null
+}
+
+export interface ResearchJob {
+  readonly dataset: Dataset
+  readonly questions: readonly Question[]
+  readonly plan: ResearchPlan
+  readonly ledgerPath: string
+  /** ISO time for the ledger. */
+  readonly date: string
+  readonly turn: Turn
+  readonly threads?: TreeThreads
+}
+
+/** A column that knows the future, with what shows it. */
+export interface Leak {
+  readonly column: string
+  readonly figure: number
+  readonly doc: string
+}
+
+/**
+ * Both checks of research/leakCheck.ts: recorded again from `cuts` cut tapes every figure must be the same, and no column may
+ * say more of the next steps than an honest one can.
+ */
+export async function leaksOf(
+  terminal: Terminal,
+  study: StudyData,
+  dataset: Dataset,
+  stepUs: number,
+  cuts: number,
+): Promise<readonly Leak[]> {
+  if (cuts === 0) return []
+  terminal.progress('looking for columns that know the future')
+  const exact = await causalityLeaks(study, dataset.features, stepUs, cuts, 1)
+  const statistical = checkColumns(dataset).filter(({ verdict }) => verdict === 'leaks')
+  return [
+    ...exact.map(({ column, whole, cut, timeUs }) => ({
+      column,
+      figure: whole,
+      doc: `at ${isoTime(timeUs)} it is ${whole} with the future on the tape and ${cut} without`,
+    })),
+    ...statistical.map(({ column, about, steps, strength }) => ({
+      column,
+      figure: strength,
+      doc: `rank correlation ${strength.toFixed(2)} with ${about} ${steps} samples ahead, the past taken out`,
+    })),
+  ]
+}
+
+/** Walks every question and writes every configuration down as a trial. */
+export async function runResearch(job: ResearchJob): Promise<ResearchOutcome> {
+  const { dataset, questions, plan, turn, threads } = job
+  const ledger = new TrialLedger(job.ledgerPath)
+  const family = `forecasts of ${dataset.features.target} on ${dataset.source.dataHash.slice(0, 16)}`
+  const results: QuestionResult[] = []
+  for (const question of questions) {
+    const configurations = plan.configurations.map((learner) => ({
+      ...learner,
+      baseColumns: startColumns(question, dataset.table.names),
+    }))
+    const name = `${question.quantity} over ${question.horizonUs / 1e6} s`
+    const result = await researchQuestion(
+      dataset,
+      question,
+      { ...plan, configurations },
+      (text) => turn(`${name}: ${text}`),
+      threads,
+    )
+    results.push(result)
+    for (const { learner, score } of result.trials) {
+      ledger.append({
+        date: job.date,
+        family,
+        kind: 'research',
+        policy: `trees on ${name}`,
+        settingsHash: settingsHash({
+          ...learner.trees,
+          ridge: learner.ridge,
+          base: learner.baseColumns.join(' '),
+          firstShare: plan.firstShare,
+          windows: plan.windows,
+          slideShare: plan.slideShare,
+          schema: dataset.schemaHash,
+        }),
+        dataHash: dataset.hash,
+        seed: plan.seed,
+        metric: `qlike/${name}`,
+        score: Number.isFinite(score) ? score : null,
+        sharpe: null,
+        returns: 0,
+        clockUs: 0,
+      })
+    }
+  }
+  const trials = ledger.trials().filter((trial) => trial.family === family)
+  const distinct = new Set(
+    trials.map(({ policy, settingsHash: hash, dataHash, seed }) => `${policy} ${hash} ${dataHash} ${seed}`),
+  )
+  return {
+    results,
+    placebos: results.flatMap(({ placebos }) => placebos),
+    family,
+    trialCount: distinct.size,
+    ledgerHead: ledger.evidence(family, 1).ledgerHead,
+  }
+}
+
+/** Samples of the noise market: enough to be fooled by. */
+const NOISE_SAMPLES = 3000
+
+/**
+ * The first question asked of a market of noise over the same instruments, with the same features and learner.
+ *
+ * @returns The placebo, or undefined where the features cannot be recorded from such a market.
+ */
+export async function noisePlacebo(
+  study: StudyData,
+  features: FeatureSetSpec,
+  stepUs: number,
+  question: Question,
+  plan: ResearchPlan,
+  turn: Turn,
+  threads?: TreeThreads,
+): Promise<PlaceboRow> {
+  await turn('a market of noise')
+  const { universe } = study.data
+  const intervalUs = features.sampling.every === 'time' ? features.sampling.intervalUs : question.horizonUs
+  const inputs = noiseMarket(universe, {
+    seed: plan.seed,
+    startUs: Date.UTC(2025, 0, 1) * 1000,
+    lengthUs: NOISE_SAMPLES * intervalUs + 30 * question.horizonUs,
+    ...(study.barsOnly ? { rows: 'bars' as const, barUs: study.barUs } : { rows: 'book' as const }),
+  })
+  const dataset = recordDataset(
+    { features, stepUs, source: { kind: 'synthetic', name: 'noise', dataHash: `noise ${plan.seed}`, rows: 0 } },
+    universe,
+    new MergedTape(inputs),
+  )
+  const learner = { ...plan.configurations[0]!, baseColumns: startColumns(question, dataset.table.names) }
+  const result = await researchQuestion(
+    dataset,
+    question,
+    { ...plan, configurations: [learner], placebos: false, groups: 0 },
+    (text) => turn(`a market of noise: ${text}`),
+    threads,
+  )
+  const best = bestBaseline(result.skill)!
+  return {
+    name: 'pure-noise market',
+    doc: `the same study of a generated market of independent draws, ${result.skill.samples} samples`,
+    excess: -best.excess / (1 + best.excess),
+    dieboldMariano: best.dieboldMariano,
+    claims: best.dieboldMariano < -1.65,
+  }
+}
+
+/** A fitted forecast as a file. */
+export function artifactOf(
+  dataset: Dataset,
+  result: QuestionResult,
+  fitted: FittedForecast,
+  rows: ArrayLike<number>,
+  details: {
+    readonly name: string
+    readonly seed: number
+    readonly gimbal: string
+    readonly parents?: readonly string[]
+  },
+): Artifact {
+  const { question, skill, best } = result
+  const model: ModelSpec = fitted.ensemble
+    ? { kind: 'boosted', base: fitted.base, text: writeLightgbmModel(fitted.ensemble) }
+    : { kind: 'linear', parameters: fitted.base }
+  const own = skill.rows[0]!
+  const rival = skill.rows.find(({ name }) => name === best)!
+  const on = `walk-forward, ${skill.samples} samples`
+  const first = rows[0]!
+  const last = rows[rows.length - 1]!
+  return completeArtifact({
+    format: 1,
+    name: details.name,
+    quantity: question.quantity,
+    unit: QUANTITIES[question.quantity],
+    target: dataset.features.target,
+    horizonUs: question.horizonUs,
+    features: dataset.features,
+    schemaHash: dataset.schemaHash,
+    model,
+    transform: 'identity',
+    scale: fitted.scale,
+    interval: { of: 'ratio', level: fitted.level, low: fitted.low, high: fitted.high },
+    range: trainingRange(gathered(dataset.table, Array.from(rows))),
+    trained: {
+      fromUs: dataset.timesUs[first]!,
+      toUs: dataset.timesUs[last]!,
+      rows: fitted.trained + fitted.held,
+      datasetHash: dataset.hash,
+      dataHash: dataset.source.dataHash,
+      dataKind: dataset.source.kind,
+      seed: details.seed,
+      learner: fitted.ensemble ? `log-linear start and ${fitted.rounds} boosted trees` : 'log-linear',
+      settings: { ...result.chosen.trees, ridge: result.chosen.ridge },
+      gimbal: details.gimbal,
+    },
+    metrics: [
+      { name: 'qlike', value: own.loss, low: own.low, high: own.high, on },
+      { name: `qlike of ${best}`, value: rival.loss, low: rival.low, high: rival.high, on },
+      { name: `t against ${best}`, value: rival.dieboldMariano, low: null, high: null, on },
+    ],
+    parents: details.parents ?? [],
+  })
+}
+
+/** Keeps artifacts in a registry; returns what a report lists. */
+export function register(folder: string, artifacts: readonly Artifact[]): { id: string; name: string }[] {
+  const registry = new ModelRegistry(folder)
+  return artifacts.map((artifact) => {
+    registry.add(artifact)
+    return { id: artifact.id, name: artifact.name }
+  })
+}
