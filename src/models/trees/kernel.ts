@@ -16,7 +16,13 @@ export const CELLS = 256
 
 /** What every kernel can do. Sources and targets must not overlap unless said. */
 export interface TreeKernel {
-  /** For each of `count` rows listed at `rows`: where its bins begin (`bins + row × stride`), and its gradient word, in order. */
+  /**
+   * For each of `count` rows listed at `rows`: where its bins begin (`bins + row × stride`), and its gradient word, in order.
+   * Looks at every cache line of the rows on the way: many misses at once cost little more than one, and the histogram,
+   * whose stores depend on what it reads, would wait for each.
+   *
+   * @returns A sum over those lines, of no meaning but to keep the looks from being optimised away.
+   */
   gatherPacked(
     rows: number,
     count: number,
@@ -25,7 +31,7 @@ export interface TreeKernel {
     fixed: number,
     addresses: number,
     gathered: number,
-  ): void
+  ): number
   gatherWide(
     rows: number,
     count: number,
@@ -34,7 +40,7 @@ export interface TreeKernel {
     fixed: number,
     addresses: number,
     gathered: number,
-  ): void
+  ): number
   /** Adds gathered words to the cells of columns `feature` to `feature + 7` (or just one); `histogram` is that of `feature`. */
   histogramPacked8(addresses: number, gathered: number, count: number, feature: number, histogram: number): void
   histogramPacked1(addresses: number, gathered: number, count: number, feature: number, histogram: number): void

@@ -5,31 +5,45 @@
   (import "trees" "memory" (memory 1 65536 shared))
 
   ;; Rows of a leaf made contiguous: where their bins begin, and their gradients in fixed point.
-  (func (export "gatherPacked") (param $rows i32) (param $count i32) (param $bins i32) (param $stride i32) (param $fixed i32) (param $addresses i32) (param $gathered i32)
-    (local $end i32) (local $row i32)
+  (func (export "gatherPacked") (param $rows i32) (param $count i32) (param $bins i32) (param $stride i32) (param $fixed i32) (param $addresses i32) (param $gathered i32) (result i32)
+    (local $end i32) (local $row i32) (local $touched i32) (local $line i32) (local $last i32)
     (local.set $end (i32.add (local.get $rows) (i32.shl (local.get $count) (i32.const 2))))
     (block $done (loop $next
       (br_if $done (i32.ge_u (local.get $rows) (local.get $end)))
       (local.set $row (i32.load (local.get $rows)))
-      (i32.store (local.get $addresses) (i32.add (local.get $bins) (i32.mul (local.get $row) (local.get $stride))))
+      (local.set $line (i32.add (local.get $bins) (i32.mul (local.get $row) (local.get $stride))))
+      (i32.store (local.get $addresses) (local.get $line))
+      (local.set $last (i32.add (local.get $line) (local.get $stride)))
+      (loop $touch
+        (local.set $touched (i32.add (local.get $touched) (i32.load8_u (local.get $line))))
+        (local.set $line (i32.add (local.get $line) (i32.const 64)))
+        (br_if $touch (i32.lt_u (local.get $line) (local.get $last))))
       (i64.store (local.get $gathered) (i64.load (i32.add (local.get $fixed) (i32.shl (local.get $row) (i32.const 3)))))
       (local.set $rows (i32.add (local.get $rows) (i32.const 4)))
       (local.set $addresses (i32.add (local.get $addresses) (i32.const 4)))
       (local.set $gathered (i32.add (local.get $gathered) (i32.const 8)))
-      (br $next))))
+      (br $next)))
+    (local.get $touched))
 
-  (func (export "gatherWide") (param $rows i32) (param $count i32) (param $bins i32) (param $stride i32) (param $fixed i32) (param $addresses i32) (param $gathered i32)
-    (local $end i32) (local $row i32)
+  (func (export "gatherWide") (param $rows i32) (param $count i32) (param $bins i32) (param $stride i32) (param $fixed i32) (param $addresses i32) (param $gathered i32) (result i32)
+    (local $end i32) (local $row i32) (local $touched i32) (local $line i32) (local $last i32)
     (local.set $end (i32.add (local.get $rows) (i32.shl (local.get $count) (i32.const 2))))
     (block $done (loop $next
       (br_if $done (i32.ge_u (local.get $rows) (local.get $end)))
       (local.set $row (i32.load (local.get $rows)))
-      (i32.store (local.get $addresses) (i32.add (local.get $bins) (i32.mul (local.get $row) (local.get $stride))))
+      (local.set $line (i32.add (local.get $bins) (i32.mul (local.get $row) (local.get $stride))))
+      (i32.store (local.get $addresses) (local.get $line))
+      (local.set $last (i32.add (local.get $line) (local.get $stride)))
+      (loop $touch
+        (local.set $touched (i32.add (local.get $touched) (i32.load8_u (local.get $line))))
+        (local.set $line (i32.add (local.get $line) (i32.const 64)))
+        (br_if $touch (i32.lt_u (local.get $line) (local.get $last))))
       (v128.store (local.get $gathered) (v128.load (i32.add (local.get $fixed) (i32.shl (local.get $row) (i32.const 4)))))
       (local.set $rows (i32.add (local.get $rows) (i32.const 4)))
       (local.set $addresses (i32.add (local.get $addresses) (i32.const 4)))
       (local.set $gathered (i32.add (local.get $gathered) (i32.const 16)))
-      (br $next))))
+      (br $next)))
+    (local.get $touched))
 
   ;; Eight columns at a time: their accumulators, 16 or 32 kB, stay in the first-level cache.
   (func (export "histogramPacked8") (param $addresses i32) (param $gathered i32) (param $count i32) (param $feature i32) (param $histogram i32)

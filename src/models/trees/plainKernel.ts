@@ -31,8 +31,8 @@ export class PlainKernel implements TreeKernel {
     fixed: number,
     addresses: number,
     gathered: number,
-  ): void {
-    this.#gather(rows, count, bins, stride, fixed, addresses, gathered, 2)
+  ): number {
+    return this.#gather(rows, count, bins, stride, fixed, addresses, gathered, 2)
   }
 
   gatherWide(
@@ -43,8 +43,8 @@ export class PlainKernel implements TreeKernel {
     fixed: number,
     addresses: number,
     gathered: number,
-  ): void {
-    this.#gather(rows, count, bins, stride, fixed, addresses, gathered, 4)
+  ): number {
+    return this.#gather(rows, count, bins, stride, fixed, addresses, gathered, 4)
   }
 
   #gather(
@@ -56,15 +56,21 @@ export class PlainKernel implements TreeKernel {
     addresses: number,
     gathered: number,
     wordsEach: number,
-  ): void {
+  ): number {
     const words = this.#words
+    let touched = 0
     for (let i = 0; i < count; i++) {
       const row = words[rows / 4 + i]!
-      words[addresses / 4 + i] = bins + row * stride
+      const begin = bins + row * stride
+      words[addresses / 4 + i] = begin
+      let line = begin
+      do touched += this.#bytes[line]!
+      while ((line += 64) < begin + stride)
       const source = fixed / 4 + row * wordsEach
       const target = gathered / 4 + i * wordsEach
       for (let word = 0; word < wordsEach; word++) words[target + word] = words[source + word]!
     }
+    return touched
   }
 
   histogramPacked8(addresses: number, gathered: number, count: number, feature: number, histogram: number): void {

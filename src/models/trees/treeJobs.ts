@@ -117,10 +117,12 @@ class Rows {
   readonly plan: RowsPlan
   readonly labelled: LabelledRows
   readonly index: Uint32Array
+  readonly ascending: Uint32Array
 
   constructor(buffer: SharedArrayBuffer, plan: RowsPlan, classes: number) {
     this.plan = plan
     this.index = new Uint32Array(buffer, plan.index, plan.rows)
+    this.ascending = new Uint32Array(buffer, plan.ascending, plan.rows)
     this.labelled = {
       rows: plan.rows,
       label: new Float64Array(buffer, plan.label, plan.rows),

@@ -41,6 +41,8 @@ export interface RowsPlan {
   readonly score: number
   /** Row numbers, leaf by leaf, and room for the two halves of a split. */
   readonly index: number
+  /** The index each tree begins with: rows it learns from, then the others, both in order. */
+  readonly ascending: number
   readonly left: number
   readonly right: number
   /** Rows sent left by each chunk of a split. */
@@ -121,12 +123,14 @@ export function planFit(size: FitSize, sampleRows: number): TreePlan {
     weight: weighted ? take(count * 8) : 0,
     score: take(count * classes * 8),
     index: take(count * 4),
+    ascending: take(count * 4),
     left: take(count * 4),
     right: take(count * 4),
     lefts: take((Math.ceil(count / ROWS_PER_CHUNK) + 1) * 4),
   })
   const blocks = Math.ceil(features / 8) * 8
-  const stride = blocks
+  // Rows of whole cache lines, where they have nearly as many columns: one that straddles two costs two.
+  const stride = blocks % 64 > 32 ? Math.ceil(blocks / 64) * 64 : blocks
   const wordBytes = wide ? 16 : 8
   const slotBytes = blocks * CELLS * wordBytes
   const slots = Math.max(2, Math.min(leaves, Math.floor(HISTOGRAM_BYTES / slotBytes)))
