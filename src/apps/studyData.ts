@@ -112,15 +112,55 @@ export function featuresFor(study: StudyData, options: StudyDataOptions, wish: R
   )
 }
 
-/** Settings of families that must follow the data's own clock: their defaults are made for books and seconds, or for bars. */
+/**
+ * Settings that follow the data's own clock: a family's defaults are made for one kind of tape, and windows of a day say nothing
+ * on a recording of minutes, nor seconds on bars.
+ */
 function presets(
-  { barUs }: StudyData,
+  { barUs, barsOnly }: StudyData,
   { stepUs, horizonUs }: RecordingWish,
 ): Record<string, Record<string, SettingValue>> {
   const seconds = (us: number) => us / 1e6
-  const clock = Math.max(stepUs, barUs)
+  const list = (...values: readonly number[]) => [...new Set(values)].sort((a, b) => a - b).join(',')
+  const horizon = seconds(horizonUs)
+  if (barsOnly) {
+    const bar = seconds(Math.max(stepUs, barUs))
+    const windows = list(12 * bar, 288 * bar)
+    return {
+      'har-ladder': { intervalSeconds: bar, unitSeconds: horizon, dayLadder: 86_400 % bar === 0 && bar < 86_400 },
+      'realised-measures': { intervalSeconds: bar, windowsSeconds: windows },
+      'range-volatility': { intervalSeconds: bar, windowsSeconds: windows },
+      'ewma-variance': { intervalSeconds: bar },
+      regime: { intervalSeconds: bar },
+      returns: {
+        intervalSeconds: bar,
+        horizonsSeconds: list(bar, 12 * bar, 48 * bar, 288 * bar),
+        volatilitySeconds: String(288 * bar),
+        extremesSeconds: String(288 * bar),
+      },
+      volume: { intervalSeconds: bar, windowsSeconds: list(bar, 12 * bar), historySeconds: String(288 * bar) },
+      'correlation-state': { intervalSeconds: bar, windowsSeconds: list(24 * bar, 288 * bar) },
+      'lead-lag': { intervalSeconds: bar, windowSeconds: String(288 * bar), lagSeconds: String(3 * bar) },
+      'liquidation-clusters': { intervalSeconds: bar },
+    }
+  }
+  const step = seconds(stepUs)
+  const windows = list(horizon, 6 * horizon, 30 * horizon)
   return {
-    'har-ladder': { intervalSeconds: seconds(clock), unitSeconds: seconds(horizonUs) },
+    'har-ladder': { intervalSeconds: step, unitSeconds: horizon, dayLadder: false },
+    'realised-measures': { intervalSeconds: step, windowsSeconds: windows },
+    'range-volatility': { intervalSeconds: step, windowsSeconds: windows },
+    'ewma-variance': { intervalSeconds: step, lambdas: '0.9,0.97,0.99' },
+    regime: { intervalSeconds: Math.max(step, 5) },
+    returns: {
+      intervalSeconds: step,
+      horizonsSeconds: windows,
+      volatilitySeconds: String(30 * horizon),
+      extremesSeconds: String(30 * horizon),
+    },
+    volume: { intervalSeconds: step, windowsSeconds: windows, historySeconds: String(60 * horizon), profileDays: 1 },
+    'correlation-state': { intervalSeconds: step, windowsSeconds: list(6 * horizon, 30 * horizon) },
+    'venue-health': { windowsSeconds: list(6 * horizon) },
   }
 }
 
