@@ -74,7 +74,7 @@ const GOLDEN = (Math.sqrt(5) - 1) / 2
 /**
  * The most likely process behind events in [0, horizon].
  *
- * Where no memory makes the events likelier than a constant rate, `jump` and `branching` are 0 and `decay` means nothing.
+ * Memories 1 / β longer than a twentieth of the horizon are not considered. Where no memory makes the events likelier than a constant rate, `jump` and `branching` are 0 and `decay` means nothing.
  *
  * @param times Ascending, at least 10.
  * @throws {GimbalError} `argument-invalid` for fewer, for times out of order or outside the horizon.
@@ -92,8 +92,9 @@ export function fitHawkes(times: ArrayLike<number>, horizon: number): HawkesFit 
       })
   if (n < 10) throw new GimbalError('argument-invalid', 'A Hawkes process needs at least ten events', { events: n })
   const profile = new Profile(times, horizon)
-  // From a memory as long as the sample to one a thousand times shorter than the mean wait.
-  const low = Math.log(1 / horizon)
+  // From a twentieth of the sample, for a longer memory cannot be told from a baseline that drifts, to one a thousand
+  // times shorter than the mean wait.
+  const low = Math.log(20 / horizon)
   const high = Math.log((1000 * n) / horizon)
   const step = (high - low) / GRID
   let best = low

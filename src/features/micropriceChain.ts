@@ -92,7 +92,7 @@ export function firstMove(
 }
 
 /**
- * G* = Σ Bⁱ G1, summed until a term is below 1e-17 of the sum.
+ * G* = Σ Bⁱ G1, summed until a term is below 1e-15 of the sum.
  *
  * @throws {GimbalError} `argument-invalid` when it does not converge: the chain drifts, so it was not made symmetric.
  */
@@ -110,7 +110,7 @@ export function micropriceSeries({ move, next }: FirstMove): Float64Array {
       greatest = Math.max(greatest, Math.abs(after[x]!))
       scale = Math.max(scale, Math.abs(sum[x]!))
     }
-    if (greatest <= 1e-16 * scale) return sum
+    if (greatest <= 1e-15 * scale) return sum
     term = after
   }
   throw new GimbalError('argument-invalid', 'The microprice of this chain does not converge', { states: n })
@@ -233,7 +233,7 @@ export class MicropriceCounts {
     for (let i = 0; i < half; i++) {
       const x = this.#stateOf(i, perSpread)
       this.adjustment[x] = system[i * (half + 1) + half]!
-      this.adjustment[this.mirror(x)] = -this.adjustment[x]!
+      this.adjustment[this.mirror(x)] = 0 - this.adjustment[x]!
     }
   }
 
