@@ -90,7 +90,7 @@ export interface RegimeTimeline {
 export interface PathPanel {
   readonly groups: number
   readonly testGroups: number
-  /** Loss of the model over the best baseline's, less 1, on each path: below 0 the model is better. */
+  /** Loss of the model over that of its own log-linear start, less 1, on each path: below 0 the trees add something. */
   readonly excess: readonly number[]
 }
 
@@ -132,14 +132,16 @@ export interface BacktestComparison {
   readonly profitWithout: number
   readonly costsWith: number
   readonly costsWithout: number
+  /** Deepest fall from peak, as a fraction of the peak. */
   readonly drawdownWith: number
   readonly drawdownWithout: number
-  /** Deviation of the realised volatility from the one aimed at, or null where none was aimed at. */
+  /** Realised volatility over the one aimed at, less 1; null where none was aimed at. */
   readonly targetErrorWith: number | null
   readonly targetErrorWithout: number | null
-  /** Per return on the clock named; null when too short to tell. */
+  /** Per return between the points of the run report's timeline, not annualised; null when too short to tell. */
   readonly sharpeWith: number | null
   readonly sharpeWithout: number | null
+  /** Probability that the true ratio is above zero, counted as the best of `trialCount`; null when it cannot be told. */
   readonly deflatedWith: number | null
   readonly deflatedWithout: number | null
   readonly trialCount: number
@@ -167,6 +169,7 @@ export interface ResearchResult {
   readonly settings: Readonly<Record<string, string | number | boolean>>
   readonly skill: readonly SkillTable[]
   readonly calibration: readonly CalibrationTable[]
+  /** Importances, paths and overfitting are those of the first question; drift goes through all of them, one after another. */
   readonly importances: readonly ImportanceRow[]
   readonly drift: readonly DriftRow[]
   readonly regimes: RegimeTimeline | null
@@ -191,6 +194,8 @@ export interface Verdict {
   readonly sentence: string
   /** One line for every check, passed or not. */
   readonly reasons: readonly string[]
+  /** Whether the check of each reason was passed; null where too little is known to say. */
+  readonly passed: readonly (boolean | null)[]
 }
 
 /** One-sided 5 % of the normal distribution. */
@@ -212,12 +217,19 @@ export type Judged = Pick<ResearchResult, 'skill' | 'placebos' | 'overfitting' |
  */
 export function judge({ skill, placebos, overfitting, leaks, backtests }: Judged): Verdict {
   const reasons: string[] = []
-  for (const { column, doc } of leaks) reasons.push(`column ${column} knows the future: ${doc}`)
+  const passed: (boolean | null)[] = []
+  const say = (reason: string, pass: boolean | null) => {
+    reasons.push(reason)
+    passed.push(pass)
+  }
+  for (const { column, doc } of leaks) say(`column ${column} knows the future: ${doc}`, false)
   for (const placebo of placebos) {
-    reasons.push(
+    const t = tText(placebo.dieboldMariano)
+    say(
       placebo.claims
-        ? `placebo ${placebo.name} shows skill (t ${placebo.dieboldMariano.toFixed(2)}): the study finds skill in nothing`
-        : `placebo ${placebo.name} shows none (t ${placebo.dieboldMariano.toFixed(2)})`,
+        ? `placebo ${placebo.name} shows skill (${t}): the study finds skill in nothing`
+        : `placebo ${placebo.name} shows none (${t})`,
+      placebo.claims ? false : Number.isNaN(placebo.dieboldMariano) ? null : true,
     )
   }
   const needed = skill.length > 1 ? bonferroni(skill.length) : T_NEEDED
@@ -230,22 +242,26 @@ export function judge({ skill, placebos, overfitting, leaks, backtests }: Judged
     const trimmed = table.trimmed[model.name]! < table.trimmed[best.name]!
     const wins = best.dieboldMariano < needed && model.loss < best.loss && trimmed
     if (wins) won.push(table)
-    reasons.push(
-      `${name}: ${table.loss} ${model.loss.toPrecision(4)} against ${best.loss.toPrecision(4)} of ${best.name}, the best baseline (t ${best.dieboldMariano.toFixed(2)}, needed ${needed.toFixed(2)}${trimmed ? '' : '; not without the worst 1 %'})`,
+    say(
+      `${name}: ${table.loss} ${model.loss.toPrecision(4)} against ${best.loss.toPrecision(4)} of ${best.name}, the best baseline (${tText(best.dieboldMariano)}, needed ${needed.toFixed(2)}${trimmed ? '' : '; not without the worst 1 %'})`,
+      wins,
     )
   }
   const lucky = overfitting !== null && (overfitting.pbo >= PBO_MAX || !(overfitting.spaConsistent < SPA_MAX))
   if (overfitting)
-    reasons.push(
+    say(
       `${overfitting.configurations} configurations: probability of backtest overfitting ${overfitting.pbo.toFixed(2)}, SPA p ${overfitting.spaConsistent.toFixed(3)}`,
+      !lucky,
     )
   for (const each of backtests) {
     const gain = each.profitWith - each.profitWithout
-    reasons.push(
-      `${each.policy}: ${money(each.profitWith)} dollars with the model, ${money(each.profitWithout)} without, after costs (difference ${money(gain)}${each.differenceT === null ? '' : `, t ${each.differenceT.toFixed(2)}`})`,
+    const { differenceT } = each
+    say(
+      `${each.policy}: ${money(each.profitWith)} dollars with the model, ${money(each.profitWithout)} without, after costs (difference ${money(gain)}${differenceT === null ? '' : `, t ${differenceT.toFixed(2)}`})`,
+      differenceT === null ? null : earnedMore(each),
     )
   }
-  const profitable = backtests.some(({ differenceT }) => differenceT !== null && differenceT > -T_NEEDED)
+  const profitable = backtests.some(earnedMore)
   const afterCosts =
     backtests.length === 0
       ? 'nothing was traded on it'
@@ -257,6 +273,7 @@ export function judge({ skill, placebos, overfitting, leaks, backtests }: Judged
       finding: 'invalid',
       sentence: 'Not to be believed: a check that must fail on honest data did not.',
       reasons,
+      passed,
     }
   if (won.length > 0 && !lucky) {
     const claims = won.map((table) => {
@@ -264,14 +281,14 @@ export function judge({ skill, placebos, overfitting, leaks, backtests }: Judged
       const half = (best.excessHigh - best.excessLow) / 2
       return `${table.quantity} over ${spanText(table.horizonUs)}: beats ${best.name} by ${(100 * best.excess).toFixed(1)} ± ${(100 * half).toFixed(1)} % of ${table.loss}`
     })
-    return { finding: 'edge', sentence: `${claims.join('; ')}; ${afterCosts}.`, reasons }
+    return { finding: 'edge', sentence: `${claims.join('; ')}; ${afterCosts}.`, reasons, passed }
   }
   const best = skill.map(bestBaseline).find((row) => row !== undefined)
   const why =
     lucky && won.length > 0
       ? 'the choice among configurations may be luck'
       : `${best?.name ?? 'the best baseline'} is not beaten`
-  return { finding: 'no-edge', sentence: `No edge: ${why}; ${afterCosts}.`, reasons }
+  return { finding: 'no-edge', sentence: `No edge: ${why}; ${afterCosts}.`, reasons, passed }
 }
 
 /** The baseline with the least loss. */
@@ -279,6 +296,14 @@ export function bestBaseline(table: SkillTable): SkillRow | undefined {
   return table.rows
     .filter(({ role, loss }) => role === 'baseline' && Number.isFinite(loss))
     .reduce<SkillRow | undefined>((best, row) => (best && best.loss <= row.loss ? best : row), undefined)
+}
+
+function earnedMore({ differenceT }: BacktestComparison): boolean {
+  return differenceT !== null && differenceT > -T_NEEDED
+}
+
+function tText(t: number): string {
+  return Number.isNaN(t) ? 't unknown' : `t ${t.toFixed(2)}`
 }
 
 function bonferroni(tries: number): number {
