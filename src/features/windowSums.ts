@@ -22,6 +22,9 @@ export class WindowSums {
   /** Bucket numbers held by the slots, and their figures: field f of slot s at s × fields + f. */
   readonly #stamps = new Float64Array(WINDOW_BUCKETS).fill(-1)
   readonly #figures: Float64Array
+  /** The slot last added to, and the end of its bucket: times never decrease, so most additions go there too. */
+  #open = 0
+  #openEndUs = Number.NEGATIVE_INFINITY
 
   /** @param windowUs Nominal length, whole µs. @param fields Figures kept, each 0 in an empty window. */
   constructor(windowUs: number, fields: number) {
@@ -71,8 +74,11 @@ export class WindowSums {
 
   /** Slot of the bucket of a time, emptied when it held an older one. */
   #slot(timeUs: number): number {
+    if (timeUs < this.#openEndUs) return this.#open
     const bucket = Math.floor(timeUs / this.#bucketUs)
     const slot = bucket % WINDOW_BUCKETS
+    this.#open = slot
+    this.#openEndUs = (bucket + 1) * this.#bucketUs
     if (this.#stamps[slot] !== bucket) {
       this.#stamps[slot] = bucket
       this.#figures.fill(0, slot * this.#fields, (slot + 1) * this.#fields)
