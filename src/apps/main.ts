@@ -228,6 +228,26 @@ export function buildProgram(): Command {
     .option('--out <dir>', 'where the report, the ledger and the datasets go', 'out/research')
     .action(act(async () => (await import('./commands/research.ts')).research))
 
+  studyData(
+    verb(
+      program,
+      'train',
+      'Search for a learner, judge it on later data, and keep the model',
+      'gimbal train --catalog catalog --bars 5m --forecast variance:1h --trials 40',
+    ),
+  )
+    .option('--forecast <quantity:horizon>', 'variance, volume or demand over a horizon')
+    .option('--trials <n>', 'configurations tried inside the first part of the history; 0 takes the default one', '20')
+    .option('--method <name>', 'how they are proposed: random, tpe', 'tpe')
+    .option('--queue <url>', 'let `gimbal worker`s take the trials from this Redis server: redis://127.0.0.1:6379')
+    .option('--data <place>', 'where workers find datasets: a shared folder, or s3://bucket/prefix')
+    .option('--windows <n>', 'windows of the walk-forward', '6')
+    .option('--first <share>', 'share of the history before the first judged forecast', '0.4')
+    .option('--threads <n>', 'threads; the result is the same', '2')
+    .option('--models <dir>', 'registry the model is written to', 'models')
+    .option('--out <dir>', 'where the ledger, the search and the datasets go', 'out/train')
+    .action(act(async () => (await import('./commands/train.ts')).train))
+
   verb(program, 'models', 'List, show, compare, promote and retire models', 'gimbal models show btc-variance-1h')
     .argument('[action]', 'list, show, compare, promote or retire', 'list')
     .argument('[models...]', 'models by name or identity')

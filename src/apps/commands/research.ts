@@ -82,7 +82,7 @@ export async function research(terminal: Terminal, options: ResearchOptions): Pr
       }
       const questions = asked.length > 0 ? asked : defaultQuestions(study)
       const shortest = Math.min(...questions.map(({ horizonUs }) => horizonUs))
-      const samplingUs = options.every ? lengthOption(options.every, '--every') : defaultSampling(study, shortest)
+      const samplingUs = options.every ? lengthOption(options.every, '--every') : samplingFor(study, shortest)
       const stepUs = study.barUs || Math.min(1_000_000, shortest)
       requireGrid(questions, stepUs)
       const wish = { samplingUs, stepUs, horizonUs: shortest }
@@ -253,10 +253,10 @@ async function record(
   return { dataset, regimes }
 }
 
-/** As many samples as teach something: a tenth of the horizon for books, a quarter for bars, whole seconds or bars. */
-function defaultSampling({ barUs }: StudyData, horizonUs: number): number {
+/** As many samples as teach something: a fifth of the horizon for books, a quarter for bars; whole seconds or bars. */
+export function samplingFor({ barUs }: StudyData, horizonUs: number): number {
   if (barUs > 0) return Math.max(barUs, Math.round(horizonUs / 4 / barUs) * barUs)
-  return Math.max(1_000_000, Math.round(horizonUs / 2 / 1e6) * 1e6)
+  return Math.max(1_000_000, Math.round(horizonUs / 5 / 1e6) * 1e6)
 }
 
 function requireGrid(questions: readonly Question[], stepUs: number): void {
@@ -270,7 +270,7 @@ function requireGrid(questions: readonly Question[], stepUs: number): void {
 }
 
 /** Reads `variance:1h`. @throws {GimbalError} `argument-invalid`. */
-function questionOf(text: string): Question {
+export function questionOf(text: string): Question {
   const [quantity, horizon, ...rest] = text.split(':')
   if (!quantity || !horizon || rest.length > 0 || !['variance', 'volume', 'demand'].includes(quantity))
     throw new GimbalError('argument-invalid', '--forecast takes quantity:horizon', {

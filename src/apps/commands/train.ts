@@ -1,0 +1,203 @@
+/** @file `gimbal train`: search for a learner inside the first part of the history, judge it on the rest, keep the model. */
+
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { GimbalError } from '../../core/errors.ts'
+import { TreeThreads } from '../../models/trees/treeThreads.ts'
+import { saveDataset } from '../../research/dataset.ts'
+import { DEFAULT_LEARNER, type LearnerSpec } from '../../research/forecastLearner.ts'
+import { type ResearchPlan, researchQuestion } from '../../research/researchRun.ts'
+import { openDatasetStore } from '../../research/search/datasetStore.ts'
+import { LEARNER_SPACE, learnerOf } from '../../research/search/forecastFit.ts'
+import { QueueRunner } from '../../research/search/queue.ts'
+import { runSearch, type SearchOutcome } from '../../research/search/search.ts'
+import { ThreadRunner } from '../../research/search/threads.ts'
+import { settingsHash, TrialLedger } from '../../research/trialLedger.ts'
+import { wallClockUs } from '../paper.ts'
+import { artifactOf, register, startColumns } from '../researchJob.ts'
+import { featuresFor, openStudyData, recordStudy, type StudyDataOptions } from '../studyData.ts'
+import { count, EXIT, interruptible, lengthOption, numberOption, span, type Terminal } from '../terminal.ts'
+import { gimbalVersion } from '../version.ts'
+import { modelName, questionOf, samplingFor } from './research.ts'
+import { storageAccess } from './worker.ts'
+
+interface TrainOptions extends StudyDataOptions {
+  readonly forecast?: string
+  readonly trials: string
+  readonly method: string
+  readonly queue?: string
+  readonly data?: string
+  readonly windows: string
+  readonly first: string
+  readonly threads: string
+  readonly out: string
+  readonly models: string
+}
+
+/** Raised to leave the work when the user interrupts it. */
+class Interrupted extends Error {}
+
+const FOLDS = 4
+
+export async function train(terminal: Terminal, options: TrainOptions): Promise<number> {
+  if (!options.forecast)
+    throw new GimbalError('argument-invalid', 'Say what is to be forecast: --forecast quantity:horizon', {
+      example: 'gimbal train --catalog catalog --bars 5m --forecast variance:1h',
+    })
+  const question = questionOf(options.forecast)
+  const trials = numberOption(options.trials, '--trials', 0)
+  const threads = numberOption(options.threads, '--threads', 1)
+  const firstShare = numberOption(options.first, '--first', 0.05)
+  const seed = numberOption(options.seed, '--seed', 0)
+  if (!['random', 'tpe'].includes(options.method))
+    throw new GimbalError('argument-invalid', 'No such method of search', {
+      asked: options.method,
+      known: 'random, tpe',
+    })
+  mkdirSync(options.out, { recursive: true })
+  const ledger = new TrialLedger(join(options.out, 'trials.jsonl'))
+  const study = await openStudyData(terminal, options)
+  const samplingUs = options.every ? lengthOption(options.every, '--every') : samplingFor(study, question.horizonUs)
+  const stepUs = study.barUs || Math.min(1_000_000, question.horizonUs)
+  try {
+    return await interruptible(async (signal) => {
+      const features = featuresFor(study, options, { samplingUs, stepUs, horizonUs: question.horizonUs })
+      const dataset = await recordStudy(terminal, study, features, stepUs, signal)
+      if (!dataset) throw new Interrupted()
+      const place = options.data ?? join(options.out, 'datasets')
+      const store = openDatasetStore(place, storageAccess())
+      const file = join(options.out, 'datasets', `${dataset.hash}.dataset`)
+      saveDataset(dataset, file)
+      await store.publish(file)
+      const base = startColumns(question, dataset.table.names)
+      const search = trials > 0 ? await searched() : undefined
+      const learner: LearnerSpec = search?.best
+        ? learnerOf(search.best.configuration)
+        : { ...DEFAULT_LEARNER, baseColumns: base }
+      const plan: ResearchPlan = {
+        firstShare,
+        windows: numberOption(options.windows, '--windows', 1),
+        slideShare: 0,
+        configurations: [learner],
+        placebos: false,
+        groups: 0,
+        testGroups: 2,
+        seed,
+      }
+      const pool = threads > 1 ? await TreeThreads.open(threads) : undefined
+      try {
+        const turn = async (text: string) => {
+          terminal.progress(text)
+          await new Promise((done) => setImmediate(done))
+          if (signal.aborted) throw new Interrupted()
+        }
+        const result = await researchQuestion(dataset, question, plan, turn, pool)
+        const name = `${question.quantity} over ${span(question.horizonUs)}`
+        ledger.append({
+          date: new Date().toISOString(),
+          family: `forecasts of ${dataset.features.target} on ${dataset.source.dataHash.slice(0, 16)}`,
+          kind: 'fit',
+          policy: `trees on ${name}`,
+          settingsHash: settingsHash({
+            ...learner.trees,
+            ridge: learner.ridge,
+            base: base.join(' '),
+            firstShare,
+            windows: plan.windows,
+            schema: dataset.schemaHash,
+          }),
+          dataHash: dataset.hash,
+          seed,
+          metric: `qlike/${name}`,
+          score: result.skill.rows[0]!.loss,
+          sharpe: null,
+          returns: 0,
+          clockUs: 0,
+        })
+        const rows = Array.from(result.labels.label.keys()).filter((row) => result.labels.label[row]! > 0)
+        const artifact = artifactOf(dataset, result, result.final, rows, {
+          name: modelName(dataset.features.target, question),
+          seed,
+          gimbal: gimbalVersion(),
+        })
+        register(options.models, [artifact])
+        terminal.progress('', true)
+        const own = result.skill.rows[0]!
+        const rival = result.skill.rows.find((row) => row.name === result.best)!
+        terminal.line(`${artifact.name}  ${artifact.id}  [${dataset.source.kind.toUpperCase()}]`)
+        if (search)
+          terminal.line(
+            `  search  ${count(search.trials.length, 'trial')}${search.resumed > 0 ? `, ${search.resumed} of them from before` : ''}; best ${search.best?.result.score?.toFixed(4) ?? 'none'} by purged cross-validation of the first ${(100 * firstShare).toFixed(0)} %`,
+          )
+        terminal.line(
+          `  judged  qlike ${own.loss.toFixed(4)} on ${count(result.skill.samples, 'sample')} after it; ${result.best} ${rival.loss.toFixed(4)} (t ${rival.dieboldMariano.toFixed(2)})`,
+        )
+        terminal.line(`  model   ${join(options.models, `${artifact.id}.model`)}`)
+        terminal.line(`  next    gimbal models show ${artifact.id.slice(0, 12)} --models ${options.models}`)
+        terminal.result({
+          id: artifact.id,
+          name: artifact.name,
+          metrics: artifact.metrics,
+          skill: result.skill,
+          search: search && { trials: search.trials.length, best: search.best },
+        })
+        return EXIT.ok
+      } finally {
+        pool?.close()
+      }
+
+      /** Trials on threads of this machine, or by workers anywhere. */
+      async function searched(): Promise<SearchOutcome> {
+        const clock = {
+          get nowUs() {
+            return wallClockUs()
+          },
+        }
+        const runner = options.queue
+          ? await QueueRunner.open({ url: options.queue })
+          : new ThreadRunner({ clock, threads, datasets: store })
+        try {
+          const fixed = {
+            quantity: question.quantity,
+            horizonUs: question.horizonUs,
+            baseColumns: base.join(' '),
+            share: firstShare,
+            folds: FOLDS,
+            rounds: 600,
+          }
+          return await runSearch(
+            {
+              family: `forecasts of ${dataset!.features.target} on ${dataset!.source.dataHash.slice(0, 16)}`,
+              evaluator: 'forecast-fit',
+              space: LEARNER_SPACE,
+              fixed,
+              method: { name: options.method as 'random' | 'tpe' },
+              metric: 'qlike/search',
+              trials,
+              seed,
+              dataHash: dataset!.hash,
+              version: gimbalVersion(),
+            },
+            runner,
+            ledger,
+            {
+              out: options.out,
+              clock,
+              signal,
+              onTrial: ({ number, result }, finished) =>
+                terminal.progress(
+                  `trial ${finished} of ${trials}: ${result.score?.toFixed(4) ?? 'not scored'} (number ${number})`,
+                ),
+            },
+          )
+        } finally {
+          await runner.close()
+        }
+      }
+    })
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error
+    terminal.notice('interrupted; run it again to go on from the trials that are finished')
+    return EXIT.interrupted
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * @file The evaluator of searches for a learner of forecasts: purged cross-validation inside the span nothing is judged on.
+ *
+ * Only the first share of the samples is seen. It is cut into folds; every fold is forecast by a model of the others, purged of
+ * labels that reach into it and with an embargo of a horizon after it. The score is the mean QLIKE over all folds.
+ */
+
+import { GimbalError } from '../../core/errors.ts'
+import type { Quantity } from '../../models/forecast.ts'
+import { qlike } from '../../models/volatility/qlike.ts'
+import { DEFAULT_LEARNER, fitForecast, forecastRows, type LearnerSpec } from '../forecastLearner.ts'
+import { purgedKFold } from '../splits.ts'
+import { labelsOf } from '../study.ts'
+import type { Configuration, SearchSpace } from './searchSpace.ts'
+import type { Evaluator, TrialScore } from './trial.ts'
+
+/** What may be tried of a learner. */
+export const LEARNER_SPACE: SearchSpace = {
+  leaves: { kind: 'integer', min: 4, max: 63, log: true },
+  learningRate: { kind: 'log-uniform', min: 0.01, max: 0.2 },
+  rowsPerLeafMin: { kind: 'integer', min: 20, max: 500, log: true },
+  lambdaL2: { kind: 'log-uniform', min: 0.1, max: 300 },
+  rowShare: { kind: 'uniform', min: 0.3, max: 1 },
+  featureShare: { kind: 'uniform', min: 0.15, max: 1 },
+  ridge: { kind: 'log-uniform', min: 1e-6, max: 0.1 },
+}
+
+/** What every trial of a search for a learner shares. */
+export interface ForecastSearch {
+  readonly quantity: Quantity
+  readonly horizonUs: number
+  /** Columns of the start, between spaces. */
+  readonly baseColumns: string
+  /** Share of the samples that may be seen. */
+  readonly share: number
+  readonly folds: number
+}
+
+/** The learner a configuration stands for. */
+export function learnerOf(configuration: Configuration): LearnerSpec {
+  const { ridge, baseColumns, quantity: _q, horizonUs: _h, share: _s, folds: _f, ...trees } = configuration
+  return {
+    ...DEFAULT_LEARNER,
+    baseColumns: String(baseColumns ?? '')
+      .split(' ')
+      .filter((name) => name !== ''),
+    ridge: Number(ridge ?? DEFAULT_LEARNER.ridge),
+    trees: { ...DEFAULT_LEARNER.trees, ...trees },
+  }
+}
+
+export const FORECAST_FIT: Evaluator = {
+  summary: 'A learner of forecasts by purged cross-validation inside the span nothing is judged on (QLIKE).',
+  evaluate(task, load): TrialScore {
+    const dataset = load()
+    const { quantity, horizonUs, share, folds } = task.configuration as unknown as ForecastSearch
+    const labels = labelsOf(dataset, quantity, horizonUs)
+    const { table, timesUs } = dataset
+    const seen = Math.floor(table.rows * share)
+    const lastUs = timesUs[Math.min(seen, table.rows - 1)]!
+    const within = Uint32Array.from(
+      Array.from({ length: seen }, (_, row) => row).filter(
+        (row) => labels.label[row]! > 0 && labels.endsUs[row]! <= lastUs,
+      ),
+    )
+    const samples = { table, label: labels.label, timesUs, endsUs: labels.endsUs }
+    const learner = learnerOf(task.configuration)
+    const forecast = new Float64Array(table.rows).fill(Number.NaN)
+    let rounds = 0
+    for (const { train, test } of purgedKFold({ timesUs, endsUs: labels.endsUs }, folds, horizonUs, within)) {
+      const fitted = fitForecast(samples, train, learner, task.seed)
+      rounds += fitted.rounds
+      forecastRows(fitted, table, test, forecast)
+    }
+    let sum = 0
+    let judged = 0
+    for (const row of within) {
+      const loss = qlike(labels.label[row]!, forecast[row]!)
+      if (!Number.isFinite(loss)) continue
+      sum += loss
+      judged++
+    }
+    if (judged === 0)
+      throw new GimbalError('table-invalid', 'No sample of the search had a forecast', {
+        samples: within.length,
+        folds,
+      })
+    return { score: sum / judged, metrics: { judged, rounds: rounds / folds } }
+  },
+}
