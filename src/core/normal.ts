@@ -9,6 +9,8 @@
 export function normalCdf(x: number): number {
   if (x < -8.5) return 0
   if (x > 8.5) return 1
+  // The series would never end.
+  if (Number.isNaN(x)) return Number.NaN
   let sum = x
   let before = 0
   let term = x

@@ -12,6 +12,8 @@ import type { Universe } from '../../src/market/instrument.ts'
 export interface Rows {
   readonly count: number
   readonly timeUs: Float64Array
+  /** When the venue says it happened; as `timeUs` when absent. */
+  readonly venueTimeUs?: Float64Array
   readonly kind: Uint8Array
   readonly instrument: Uint16Array
   readonly side: Int8Array

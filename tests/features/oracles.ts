@@ -7,14 +7,18 @@ import { correlationState } from './oracles/correlationState.ts'
 import { depthProfile } from './oracles/depthProfile.ts'
 import { ewmaVariance } from './oracles/ewmaVariance.ts'
 import { funding } from './oracles/funding.ts'
+import { gas } from './oracles/gas.ts'
 import { harLadder } from './oracles/harLadder.ts'
 import { hawkes } from './oracles/hawkes.ts'
+import { impliedVolatilityLevel } from './oracles/impliedVolatilityLevel.ts'
 import { leadLag } from './oracles/leadLag.ts'
 import { liquidationClusters } from './oracles/liquidationClusters.ts'
 import { liquidationFlow } from './oracles/liquidationFlow.ts'
 import { microprice } from './oracles/microprice.ts'
 import { openInterest } from './oracles/openInterest.ts'
 import { orderFlowImbalance } from './oracles/orderFlowImbalance.ts'
+import { pendingPressure } from './oracles/pendingPressure.ts'
+import { poolLiquidity } from './oracles/poolLiquidity.ts'
 import { priceImpact } from './oracles/priceImpact.ts'
 import { queueDynamics } from './oracles/queueDynamics.ts'
 import { rangeVolatility } from './oracles/rangeVolatility.ts'
@@ -22,8 +26,10 @@ import { realisedMeasures } from './oracles/realisedMeasures.ts'
 import { regime } from './oracles/regime.ts'
 import { returns } from './oracles/returns.ts'
 import { spread } from './oracles/spread.ts'
+import { swapFlow } from './oracles/swapFlow.ts'
 import { timeOfDay } from './oracles/timeOfDay.ts'
 import { tradeFlow } from './oracles/tradeFlow.ts'
+import { venueHealth } from './oracles/venueHealth.ts'
 import { volume } from './oracles/volume.ts'
 import { vpin } from './oracles/vpin.ts'
 
@@ -53,4 +59,10 @@ export const ORACLES: Readonly<Record<string, Oracle>> = {
   'liquidation-clusters': liquidationClusters,
   'lead-lag': leadLag,
   'correlation-state': correlationState,
+  'implied-volatility': impliedVolatilityLevel,
+  'pool-liquidity': poolLiquidity,
+  'swap-flow': swapFlow,
+  gas,
+  'pending-pressure': pendingPressure,
+  'venue-health': venueHealth,
 }
