@@ -1,7 +1,7 @@
 /**
  * @file A search at full size: on threads, over a queue, with a worker killed, with the search itself killed.
  *
- *   node bench/search.mjs [--trials 200] [--iterations 20000000] [--redis redis-server]
+ *   node bench/search.mjs [--trials 200] [--iterations 10000000] [--redis redis-server]
  *
  * Runs one search (tree-structured Parzen estimator, six parameters) five times: on one thread, on two, by two `gimbal
  * worker` processes over a Redis server started for it on a free port of this machine, the same with one worker killed
@@ -23,7 +23,7 @@ import { parseArgs } from 'node:util'
 const { values } = parseArgs({
   options: {
     trials: { type: 'string', default: '200' },
-    iterations: { type: 'string', default: '20000000' },
+    iterations: { type: 'string', default: '10000000' },
     redis: { type: 'string', default: 'redis-server' },
   },
 })
