@@ -45,7 +45,17 @@ export function ask(
     const { kind, side, tick, lots, value, flags } = rows
     const instrument = rows.instrument[row]!
     batch.count = 0
-    batch.push(timeUs, timeUs, kind[row]!, instrument, side[row]!, tick[row]!, lots[row]!, value[row]!, flags[row]!)
+    batch.push(
+      timeUs,
+      rows.venueTimeUs?.[row] ?? timeUs,
+      kind[row]!,
+      instrument,
+      side[row]!,
+      tick[row]!,
+      lots[row]!,
+      value[row]!,
+      flags[row]!,
+    )
     markets[instrument]!.apply(batch, 0, timeUs)
     if (wanted.has(instrument)) feature.onRow(batch, 0, instrument, timeUs)
   }

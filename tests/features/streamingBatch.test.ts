@@ -66,7 +66,7 @@ function stream(
     batch.count = 0
     batch.push(
       timeUs,
-      timeUs,
+      rows.venueTimeUs?.[row] ?? timeUs,
       rows.kind[row]!,
       rows.instrument[row]!,
       rows.side[row]!,

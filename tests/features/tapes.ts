@@ -26,7 +26,7 @@ export function materialise(
   rowsMax = 2 ** 31,
 ): WholeTape {
   const merged = new MergedTape(inputs)
-  const columns: number[][] = [[], [], [], [], [], [], [], []]
+  const columns: number[][] = [[], [], [], [], [], [], [], [], []]
   const streams = universe.instruments.map(() => new Set<string>())
   while (columns[0]!.length < rowsMax && merged.advance()) {
     const { batch, row, instrument, timeUs } = merged
@@ -38,6 +38,7 @@ export function materialise(
     columns[5]!.push(batch.lots[row]!)
     columns[6]!.push(batch.value[row]!)
     columns[7]!.push(batch.flags[row]!)
+    columns[8]!.push(merged.venueTimeUs)
     const stream = streamOfKind(batch.kind[row]!)
     if (stream) streams[instrument]!.add(stream)
   }
@@ -49,6 +50,7 @@ export function materialise(
     rows: {
       count: columns[0]!.length,
       timeUs: Float64Array.from(columns[0]!),
+      venueTimeUs: Float64Array.from(columns[8]!),
       kind: Uint8Array.from(columns[1]!),
       instrument: Uint16Array.from(columns[2]!),
       side: Int8Array.from(columns[3]!),

@@ -2,7 +2,7 @@
 
 import { Flag, Kind } from '../../../src/market/tape.ts'
 import type { Oracle } from '../oracle.ts'
-import { columns, instrumentOf, rowsOf } from '../replayedMarket.ts'
+import { columns, instrumentOf, lastBefore, rowsOf } from '../replayedMarket.ts'
 import { quantileOf } from './pendingPressure.ts'
 import { list, windowStart } from './replica.ts'
 
@@ -25,20 +25,27 @@ export const venueHealth: Oracle = ({ rows, universe, target, settings, timesUs 
       down: isDown,
     }
   })
+  const times = all.map(({ timeUs }) => timeUs)
+  const outages = all.filter(({ outage }) => outage)
+  const messages = all.filter(({ message }) => message)
+  const outageTimes = outages.map(({ timeUs }) => timeUs)
+  const messageTimes = messages.map(({ timeUs }) => timeUs)
+  const places = new Map(all.map((each, place) => [each, place]))
   return columns(5 + 2 * windows.length, timesUs, (nowUs) => {
-    const past = all.filter(({ timeUs }) => timeUs <= nowUs)
-    const last = past.at(-1)
+    const last = all[lastBefore(times, nowUs)]
     if (!last) return new Array<number>(5 + 2 * windows.length).fill(Number.NaN)
-    const messages = past
-      .slice(past.findLastIndex(({ outage }) => outage) + 1)
-      .filter(({ message }) => message)
-      .slice(-256)
-    const latencies = messages.map(({ latency }) => latency)
-    const fresh = messages.length > 0 && nowUs - messages.at(-1)!.timeUs <= memory
+    const outage = outages[lastBefore(outageTimes, nowUs)]
+    const to = lastBefore(messageTimes, nowUs) + 1
+    const heard = messages
+      .slice(Math.max(0, to - 256), to)
+      .filter((each) => outage === undefined || places.get(each)! > places.get(outage)!)
+    const latencies = heard.map(({ latency }) => latency)
+    const fresh = heard.length > 0 && nowUs - heard.at(-1)!.timeUs <= memory
     const enough = fresh && latencies.length >= 20
     const median = quantileOf(latencies, 0.5)
     const range = quantileOf(latencies, 0.75) - quantileOf(latencies, 0.25)
     const excess = Math.max(-100, Math.min(100, (latencies.at(-1)! - median) / range))
+    const breaks = all.filter((each) => each.timeUs <= nowUs && (each.gap || each.begins))
     return [
       (nowUs - last.timeUs) / 1e6,
       last.down ? 1 : 0,
@@ -47,9 +54,8 @@ export const venueHealth: Oracle = ({ rows, universe, target, settings, timesUs 
       enough && range > 0 ? excess : Number.NaN,
       ...windows.flatMap((seconds) => {
         const startUs = windowStart(nowUs, seconds)
-        const within = past.filter(({ timeUs }) => timeUs >= startUs)
-        const known = all[0]!.timeUs <= startUs
-        return known
+        const within = breaks.filter(({ timeUs }) => timeUs >= startUs)
+        return times[0]! <= startUs
           ? [within.filter(({ gap }) => gap).length, within.filter(({ begins }) => begins).length]
           : [Number.NaN, Number.NaN]
       }),
