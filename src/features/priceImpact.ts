@@ -5,7 +5,8 @@
  * Kyle and Amihud look at intervals of `intervalSeconds`: the change of the mid from the end of the interval before to its
  * own, against the lots traded in it. Whether the book or the trade tape tells of a trade first then does not matter. λ is
  * the least-squares slope through the origin of the change on signed lots; Amihud's is the mean of |change| over lots.
- * Roll's spread is 2 √(−c), c the mean product of successive changes of trade price: NaN where c is positive.
+ * Roll's spread is 2 √(−c), c the mean product of successive changes of trade price: NaN where c is positive, or so small
+ * against the products themselves (1e-6) that they cancel: its root would be rounding.
  *
  * The effective spread is twice the distance of a trade from the mid `quoteLagSeconds` before it was heard, in the
  * aggressor's direction; the lag is there because the book often tells of a trade before the trade tape does. The mids
@@ -116,6 +117,8 @@ const OWNER = 'feature price-impact'
 
 /** Intervals, pairs or trades behind a figure. */
 const LEAST = 20
+/** Share of the products of price changes below which their sum is taken for rounding. */
+const CANCELLED = 1e-6
 /** Changes of the mid remembered for effective spreads. */
 const MIDS = 64
 
@@ -158,6 +161,7 @@ class PriceImpact implements Feature {
   /** Forgetting sums as of `tradedUs`. */
   #tradedUs = Number.NEGATIVE_INFINITY
   #products = 0
+  #productSizes = 0
   #productWeight = 0
   #productCount = 0
   #effective = 0
@@ -235,12 +239,14 @@ class PriceImpact implements Feature {
       this.#tradedUs === Number.NEGATIVE_INFINITY ? 0 : Math.exp(-this.#decayPerUs * (timeUs - this.#tradedUs))
     this.#tradedUs = timeUs
     this.#products *= decay
+    this.#productSizes *= decay
     this.#productWeight *= decay
     this.#effective *= decay
     this.#effectiveLots *= decay
     const change = tick - this.#tick
     if (!Number.isNaN(change * this.#change)) {
       this.#products += change * this.#change
+      this.#productSizes += Math.abs(change * this.#change)
       this.#productWeight += 1
       this.#productCount++
     }
@@ -313,13 +319,18 @@ class PriceImpact implements Feature {
 
   write(out: Float64Array, at: number, nowUs: number): void {
     const known = nowUs - this.#heardUs <= this.#halfLifeUs && !this.#market.down
-    const products = this.#products / this.#productWeight
     out[at] = known && this.#kyleCount >= LEAST ? this.#xy / this.#xx : Number.NaN
     out[at + 1] = known && this.#amihudCount >= LEAST ? (10_000 * this.#amihud) / this.#amihudWeight : Number.NaN
-    out[at + 2] =
-      known && this.#productCount >= LEAST && products <= 0 ? 2 * Math.sqrt(Math.max(0, -products)) : Number.NaN
+    out[at + 2] = known && this.#productCount >= LEAST ? this.#rollSpread : Number.NaN
     out[at + 3] = known && this.#effectiveCount >= LEAST ? (10_000 * this.#effective) / this.#effectiveLots : Number.NaN
     out[at + 4] = known && this.#realisedCount >= LEAST ? (10_000 * this.#realised) / this.#realisedLots : Number.NaN
+  }
+
+  get #rollSpread(): number {
+    if (this.#productSizes === 0) return 0
+    return this.#products < -CANCELLED * this.#productSizes
+      ? 2 * Math.sqrt(-this.#products / this.#productWeight)
+      : Number.NaN
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * @file Microprice from the list of all changes of the touch: counts are made afresh for every fit, first moves are found by
- * iterating the chain's own equation, and the series is summed term by term, each made antisymmetric.
+ * eliminating state by state, and the series is summed by doubling, each sum made antisymmetric.
  */
 
 import type { Oracle } from '../oracle.ts'
@@ -118,13 +118,19 @@ function solve(
     )
   }
   const antisymmetric = (g: number[]) => g.map((value, x) => (value - g[mirror(x)]!) / 2)
-  let term = antisymmetric(solution.map((row) => row[0]!))
-  const sum = [...term]
-  for (let round = 0; round < 20_000; round++) {
-    const previous = term
-    term = antisymmetric(solution.map((row) => previous.reduce((total, value, y) => total + row[y + 1]! * value, 0)))
-    for (let x = 0; x < size; x++) sum[x]! += term[x]!
-    if (Math.max(...term.map(Math.abs)) < 1e-18) break
+  // The first 2k terms are the first k, and the first k moved on by k steps.
+  let sum = antisymmetric(solution.map((row) => row[0]!))
+  let power = solution.map((row) => row.slice(1))
+  for (let doubling = 0; doubling < 60; doubling++) {
+    const later = antisymmetric(power.map((row) => row.reduce((total, weight, y) => total + weight * sum[y]!, 0)))
+    sum = sum.map((value, x) => value + later[x]!)
+    if (Math.max(...later.map(Math.abs)) < 1e-18) break
+    const before = power
+    power = before.map((row) => {
+      const next = new Array<number>(size).fill(0)
+      for (const [k, weight] of row.entries()) for (let y = 0; y < size; y++) next[y]! += weight * before[k]![y]!
+      return next
+    })
   }
   return sum
 }

@@ -1,7 +1,7 @@
 /** @file Order-flow imbalance from the paper's formula over the list of all books. */
 
 import type { Oracle } from '../oracle.ts'
-import { list, listening, replay, windowStart } from './replica.ts'
+import { between, list, listening, replay, windowStart } from './replica.ts'
 
 interface Flow {
   readonly timeUs: number
@@ -50,7 +50,7 @@ export const orderFlowImbalance: Oracle = ({ rows, target, settings, timesUs }) 
       const out = [0, 1].map(() => new Float64Array(timesUs.length).fill(Number.NaN))
       for (const [i, nowUs] of timesUs.entries()) {
         const startUs = windowStart(nowUs, seconds)
-        const within = flows.filter(({ timeUs }) => timeUs >= startUs && timeUs <= nowUs)
+        const within = between(flows, startUs, nowUs)
         if (within.length === 0 || !heard(startUs, nowUs)) continue
         const flow = within.reduce((sum, each) => sum + each.flow, 0)
         out[0]![i] = flow

@@ -2,7 +2,7 @@
 
 import { Kind } from '../../../src/market/tape.ts'
 import type { Oracle } from '../oracle.ts'
-import { list, listening, type Moment, replay, windowStart } from './replica.ts'
+import { between, list, listening, type Moment, replay, windowStart } from './replica.ts'
 
 interface Change {
   readonly timeUs: number
@@ -65,14 +65,14 @@ export const queueDynamics: Oracle = ({ rows, target, settings, timesUs }) => {
       const timeUs = rows.timeUs[row]!
       if (sign * rows.tick[row]! >= price(last)) changes.push({ timeUs, what: 'traded', lots: rows.lots[row]! })
     }
-    return changes
+    return changes.sort((a, b) => a.timeUs - b.timeUs)
   })
   return list(settings['windowsSeconds']).flatMap((windowSeconds) =>
     sides.flatMap((changes) => {
       const out = Array.from({ length: 5 }, () => new Float64Array(timesUs.length).fill(Number.NaN))
       for (const [i, nowUs] of timesUs.entries()) {
         const startUs = windowStart(nowUs, windowSeconds)
-        const within = changes.filter(({ timeUs }) => timeUs >= startUs && timeUs <= nowUs)
+        const within = between(changes, startUs, nowUs)
         const sum = (wanted: Change['what']) =>
           within.reduce((total, { what, lots }) => (what === wanted ? total + lots : total), 0)
         const compared = sum('compared')

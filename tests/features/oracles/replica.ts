@@ -39,6 +39,24 @@ export function momentAt<T extends { readonly timeUs: number }>(moments: readonl
   return moments[low - 1]
 }
 
+/** Those of a list in order of time that lie in [startUs, endUs], by bisection. */
+export function between<T extends { readonly timeUs: number }>(all: readonly T[], startUs: number, endUs: number): T[] {
+  const before = (limit: (timeUs: number) => boolean) => {
+    let low = 0
+    let high = all.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (limit(all[middle]!.timeUs)) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+  return all.slice(
+    before((timeUs) => timeUs < startUs),
+    before((timeUs) => timeUs <= endUs),
+  )
+}
+
 /**
  * Follows an instrument over all rows.
  *

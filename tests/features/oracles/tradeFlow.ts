@@ -2,7 +2,7 @@
 
 import { Kind } from '../../../src/market/tape.ts'
 import type { Oracle } from '../oracle.ts'
-import { list, listening, windowStart } from './replica.ts'
+import { between, list, listening, windowStart } from './replica.ts'
 
 export const tradeFlow: Oracle = ({ rows, target, settings, timesUs }) => {
   const all: { timeUs: number; kind: number; side: number; lots: number; down: boolean }[] = []
@@ -21,7 +21,7 @@ export const tradeFlow: Oracle = ({ rows, target, settings, timesUs }) => {
     for (const [w, seconds] of windows.entries()) {
       const startUs = windowStart(nowUs, seconds)
       if (!heard(startUs, nowUs)) continue
-      const within = trades.filter(({ timeUs }) => timeUs >= startUs && timeUs <= nowUs)
+      const within = between(trades, startUs, nowUs)
       const signed = within.reduce((total, { side, lots }) => total + side * lots, 0)
       const sided = sum(within.filter(({ side }) => side !== 0))
       const values = [
