@@ -1,5 +1,5 @@
 /**
- * @file Microprice from the list of all changes of the touch: counts are made afresh for every fit, first moves are found by
+ * @file Microprice from the list of all changes of the touch: counts are weighed afresh for every fit, first moves are found by
  * eliminating state by state, and the series is summed by doubling, each sum made antisymmetric.
  */
 
@@ -16,7 +16,6 @@ export const microprice: Oracle = ({ rows, target, settings, timesUs }) => {
     Math.min(n - 1, Math.floor((bidLots / (bidLots + askLots)) * n)),
     Math.min(spreads, ask - bid) - 1,
   ]
-  type Change = { timeUs: number; from: readonly [number, number]; to: readonly [number, number]; move: number }
   const changes: Change[] = []
   const moments = replay(rows, target, settings['snapshots'] === true)
   let before: (typeof moments)[number] | undefined
@@ -36,18 +35,12 @@ export const microprice: Oracle = ({ rows, target, settings, timesUs }) => {
     })
   }
   const fits: { timeUs: number; adjustment: number[] }[] = []
-  for (let end = refit; end <= changes.length; end += refit)
-    fits.push({
-      timeUs: changes[end - 1]!.timeUs,
-      adjustment: solve(
-        changes.slice(0, end).map((change, i) => ({
-          ...change,
-          weight: kept ** (end / refit - 1 - Math.floor(i / refit)),
-        })),
-        n,
-        spreads,
-      ),
-    })
+  const blocks: Counts[] = []
+  for (let end = refit; end <= changes.length; end += refit) {
+    blocks.push(count(changes.slice(end - refit, end), n, spreads))
+    const weights = blocks.map((_, i) => kept ** (blocks.length - 1 - i))
+    fits.push({ timeUs: changes[end - 1]!.timeUs, adjustment: solve(blocks, weights, n, spreads) })
+  }
   const out = Array.from({ length: 4 }, () => new Float64Array(timesUs.length).fill(Number.NaN))
   for (const [i, nowUs] of timesUs.entries()) {
     const now = momentAt(moments, nowUs)
@@ -63,31 +56,56 @@ export const microprice: Oracle = ({ rows, target, settings, timesUs }) => {
   return out
 }
 
-function solve(
-  changes: readonly { from: readonly [number, number]; to: readonly [number, number]; move: number; weight: number }[],
-  n: number,
-  spreads: number,
-): number[] {
+interface Change {
+  readonly timeUs: number
+  readonly from: readonly [imbalance: number, spread: number]
+  readonly to: readonly [imbalance: number, spread: number]
+  readonly move: number
+}
+/** Changes counted by state before and after, each also with bid and ask exchanged. */
+interface Counts {
+  readonly still: Float64Array
+  readonly moved: Float64Array
+  readonly shift: Float64Array
+}
+
+function count(changes: readonly Change[], n: number, spreads: number): Counts {
   const size = n * spreads
-  const at = ([imbalance, spread]: readonly [number, number]) => imbalance + n * spread
-  const flip = ([imbalance, spread]: readonly [number, number]) => [n - 1 - imbalance, spread] as const
-  const mirror = (x: number) => at(flip([x % n, Math.floor(x / n)]))
-  const zeros = () => Array.from({ length: size }, () => new Array<number>(size).fill(0))
-  const still = zeros()
-  const moved = zeros()
-  const shift = new Array<number>(size).fill(0)
-  for (const { from, to, move, weight } of changes) {
+  const counts = {
+    still: new Float64Array(size * size),
+    moved: new Float64Array(size * size),
+    shift: new Float64Array(size),
+  }
+  const at = ([imbalance, spread]: Change['from']) => imbalance + n * spread
+  const flip = ([imbalance, spread]: Change['from']) => n - 1 - imbalance + n * spread
+  for (const { from, to, move } of changes) {
     for (const [x, y, dm] of [
       [at(from), at(to), move],
-      [at(flip(from)), at(flip(to)), -move],
+      [flip(from), flip(to), -move],
     ] as const) {
-      if (dm === 0) still[x]![y]! += weight
-      else {
-        moved[x]![y]! += weight
-        shift[x]! += weight * dm
-      }
+      if (dm === 0) counts.still[x * size + y]!++
+      else counts.moved[x * size + y]!++
+      counts.shift[x]! += dm
     }
   }
+  return counts
+}
+
+function solve(blocks: readonly Counts[], weights: readonly number[], n: number, spreads: number): number[] {
+  const size = n * spreads
+  const mirror = (x: number) => n - 1 - (x % n) + n * Math.floor(x / n)
+  const weighted = (flat: (counts: Counts) => Float64Array, length: number) => {
+    const sum = new Float64Array(length)
+    for (const [b, block] of blocks.entries()) {
+      const values = flat(block)
+      for (let i = 0; i < length; i++) sum[i]! += weights[b]! * values[i]!
+    }
+    return [...sum]
+  }
+  const rowsOf = (flat: number[]) => Array.from({ length: size }, (_, x) => flat.slice(x * size, (x + 1) * size))
+  const still = rowsOf(weighted((counts) => counts.still, size * size))
+  const moved = rowsOf(weighted((counts) => counts.moved, size * size))
+  const shift = weighted((counts) => counts.shift, size)
   for (let x = 0; x < size; x++) {
     moved[x]![x]! += 0.5
     moved[x]![mirror(x)]! += 0.5
@@ -120,7 +138,8 @@ function solve(
   const antisymmetric = (g: number[]) => g.map((value, x) => (value - g[mirror(x)]!) / 2)
   // The first 2k terms are the first k, and the first k moved on by k steps.
   let sum = antisymmetric(solution.map((row) => row[0]!))
-  let power = solution.map((row) => row.slice(1))
+  // On antisymmetric figures the chain acts as the half of it that tells a state from its mirror image; its powers vanish.
+  let power = solution.map((row) => row.slice(1).map((weight, y) => (weight - row[1 + mirror(y)]!) / 2))
   for (let doubling = 0; doubling < 60; doubling++) {
     const later = antisymmetric(power.map((row) => row.reduce((total, weight, y) => total + weight * sum[y]!, 0)))
     sum = sum.map((value, x) => value + later[x]!)
