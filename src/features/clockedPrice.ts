@@ -213,18 +213,27 @@ export class ClockedPrice {
   }
 
   /**
-   * Copies the returns of the `count` steps that end at the last point up to `nowUs`, oldest first.
+   * Copies the returns of the `count` steps that end at the last point up to `nowUs`, oldest first; NaN where unknown.
    *
-   * @param out At least `count` long. @returns How many are known.
+   * @param out At least `count` long.
    */
-  copyReturns(nowUs: number, count: number, out: Float64Array): number {
+  copyReturns(nowUs: number, count: number, out: Float64Array): void {
     const first = this.pointAt(nowUs) - count + 1
-    let known = 0
-    for (let i = 0; i < count; i++) {
-      const value = this.returnAt(first + i)
-      out[i] = value
-      if (!Number.isNaN(value)) known++
+    // Points written down lie in the ring one after another; the rest, and what is forgotten, is asked for singly.
+    const from = Math.max(first, this.#closed - this.#capacity + 1)
+    const to = Math.min(first + count - 1, this.#closed)
+    if (!(from <= to)) {
+      for (let i = 0; i < count; i++) out[i] = this.returnAt(first + i)
+      return
     }
-    return known
+    for (let point = first; point < from; point++) out[point - first] = Number.NaN
+    const ring = this.#returns
+    let slot = this.#slot(from)
+    for (let at = from - first; at <= to - first; at++) {
+      out[at] = ring[slot]!
+      slot++
+      if (slot === this.#capacity) slot = 0
+    }
+    for (let point = to + 1; point < first + count; point++) out[point - first] = this.returnAt(point)
   }
 }

@@ -66,6 +66,17 @@ class ModelledLevels implements Feature {
   readonly #model: Model
   readonly #price: ClockedPrice
   readonly #cells: TradedCells
+  /** Of the cells of the lookback, oldest first: prices in ticks, ln(entry/price), lots. */
+  readonly #highs: Float64Array
+  readonly #lows: Float64Array
+  readonly #entries: Float64Array
+  readonly #distances: Float64Array
+  readonly #lots: Float64Array
+  /** Level over entry by leverage, and its logarithm. */
+  readonly #longs: readonly number[]
+  readonly #shorts: readonly number[]
+  readonly #longLogs: readonly number[]
+  readonly #shortLogs: readonly number[]
   /** Volume and volume × distance by bucket; longs first, then shorts. */
   readonly #sizes: Float64Array
   readonly #moments: Float64Array
@@ -76,6 +87,16 @@ class ModelledLevels implements Feature {
     this.#model = model
     this.#price = new ClockedPrice(market, model.intervalUs, 2)
     this.#cells = new TradedCells(market, model.intervalUs, model.lookback)
+    this.#highs = new Float64Array(model.lookback)
+    this.#lows = new Float64Array(model.lookback)
+    this.#entries = new Float64Array(model.lookback)
+    this.#distances = new Float64Array(model.lookback)
+    this.#lots = new Float64Array(model.lookback)
+    const margins = model.leverages.map((leverage) => 1 / leverage - model.maintenanceRate)
+    this.#longs = margins.map((margin) => 1 - margin)
+    this.#shorts = margins.map((margin) => 1 + margin)
+    this.#longLogs = this.#longs.map(Math.log)
+    this.#shortLogs = this.#shorts.map(Math.log)
     this.#buckets = Math.ceil(REACH / model.width)
     this.#sizes = new Float64Array(2 * this.#buckets)
     this.#moments = new Float64Array(2 * this.#buckets)
@@ -94,32 +115,43 @@ class ModelledLevels implements Feature {
       out.fill(Number.NaN, at, at + SIDES)
       return
     }
-    const nearLong = this.#spread(last, price, 1)
-    const nearShort = this.#spread(last, price, -1)
+    const { lookback } = this.#model
+    this.#cells.copy('high', last, lookback, this.#highs)
+    this.#cells.copy('low', last, lookback, this.#lows)
+    this.#cells.copy('close', last, lookback, this.#entries)
+    this.#cells.copy('lots', last, lookback, this.#lots)
+    for (let i = 0; i < lookback; i++) {
+      const entry = (this.#highs[i]! + this.#lows[i]! + this.#entries[i]!) / 3
+      this.#entries[i] = entry
+      this.#distances[i] = Math.log(entry / price)
+    }
+    const nearLong = this.#spread(price, 1)
+    const nearShort = this.#spread(price, -1)
     this.#writeSide(0, total, nearLong, out, at)
     this.#writeSide(this.#buckets, total, nearShort, out, at + 3)
   }
 
   /** Fills the buckets of one side (1: longs, below; −1: shorts, above); returns the volume within `near`. */
-  #spread(last: number, price: number, side: 1 | -1): number {
-    const { lookback, leverages, weights, maintenanceRate, width, near } = this.#model
-    const cells = this.#cells
+  #spread(price: number, side: 1 | -1): number {
+    const { weights, width, near } = this.#model
+    const factors = side > 0 ? this.#longs : this.#shorts
+    const logs = side > 0 ? this.#longLogs : this.#shortLogs
+    const extremes = side > 0 ? this.#lows : this.#highs
     const from = side > 0 ? 0 : this.#buckets
     this.#sizes.fill(0, from, from + this.#buckets)
     this.#moments.fill(0, from, from + this.#buckets)
     let closeVolume = 0
     // The farthest the price has gone against this side since: from the present backwards.
     let reached = price
-    for (let cell = last; cell > last - lookback; cell--) {
-      const low = cells.lowAt(cell)
-      if (!(low > 0)) continue
-      const high = cells.highAt(cell)
-      const lots = cells.lotsAt(cell)
-      const entry = (high + low + cells.closeAt(cell)) / 3
-      for (let i = 0; i < leverages.length; i++) {
-        const level = entry * (1 - side * (1 / leverages[i]! - maintenanceRate))
-        if (side * (reached - level) <= 0) continue
-        const distance = Math.abs(Math.log(level / price))
+    for (let cell = extremes.length - 1; cell >= 0; cell--) {
+      const extreme = extremes[cell]!
+      if (Number.isNaN(extreme)) continue
+      const entry = this.#entries[cell]!
+      const above = this.#distances[cell]!
+      const lots = this.#lots[cell]!
+      for (let i = 0; i < factors.length; i++) {
+        if (side * (reached - entry * factors[i]!) <= 0) continue
+        const distance = Math.abs(above + logs[i]!)
         const bucket = Math.floor(distance / width)
         if (bucket >= this.#buckets) continue
         const volume = lots * weights[i]!
@@ -127,7 +159,7 @@ class ModelledLevels implements Feature {
         this.#moments[from + bucket]! += volume * distance
         if (distance <= near) closeVolume += volume
       }
-      reached = side > 0 ? Math.min(reached, low) : Math.max(reached, high)
+      if (side * (reached - extreme) > 0) reached = extreme
     }
     return closeVolume
   }

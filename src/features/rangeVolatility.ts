@@ -32,9 +32,17 @@ class RangeVolatility implements Feature {
   readonly instruments: readonly number[]
   readonly #cells: TradedCells
   readonly #windows: readonly number[]
+  /** Of the cells of the longest window: change from the close before, from the open, and the three variances. */
   readonly #jumps: Float64Array
   readonly #changes: Float64Array
-  readonly #ranges: Float64Array
+  readonly #satchells: Float64Array
+  readonly #parkinsons: Float64Array
+  readonly #klasses: Float64Array
+  /** The cell each place holds, once it will not change any more. */
+  readonly #held: Float64Array
+  readonly #jumpList: Float64Array
+  readonly #changeList: Float64Array
+  readonly #rangeList: Float64Array
 
   constructor(instrument: number, market: MarketState, intervalUs: number, windows: readonly number[]) {
     const most = Math.max(...windows)
@@ -43,7 +51,13 @@ class RangeVolatility implements Feature {
     this.#cells = new TradedCells(market, intervalUs, most + 1)
     this.#jumps = new Float64Array(most)
     this.#changes = new Float64Array(most)
-    this.#ranges = new Float64Array(most)
+    this.#satchells = new Float64Array(most)
+    this.#parkinsons = new Float64Array(most)
+    this.#klasses = new Float64Array(most)
+    this.#held = new Float64Array(most).fill(Number.NaN)
+    this.#jumpList = new Float64Array(most)
+    this.#changeList = new Float64Array(most)
+    this.#rangeList = new Float64Array(most)
   }
 
   onRow(batch: TapeBatch, row: number, _instrument: number, timeUs: number): void {
@@ -56,40 +70,52 @@ class RangeVolatility implements Feature {
       this.#writeWindow(last, this.#windows[w]!, out, at + w * FIGURES.length)
   }
 
-  #writeWindow(last: number, count: number, out: Float64Array, at: number): void {
+  /** Sees to it that a cell's figures are in their place, NaN where it has no price; returns the place. */
+  #hold(cell: number, last: number): number {
     const cells = this.#cells
+    const rest = cell % this.#held.length
+    const place = rest < 0 ? rest + this.#held.length : rest
+    if (this.#held[place] === cell) return place
+    const open = cells.openAt(cell)
+    const high = cells.highAt(cell)
+    const low = cells.lowAt(cell)
+    const close = cells.closeAt(cell)
+    this.#jumps[place] = Math.log(open / cells.closeAt(cell - 1))
+    this.#changes[place] = Math.log(close / open)
+    this.#satchells[place] = rogersSatchell(open, high, low, close)
+    this.#parkinsons[place] = parkinson(high, low)
+    this.#klasses[place] = garmanKlass(open, high, low, close)
+    // The last cell may still hear of another trade of its last microsecond.
+    this.#held[place] = cell < last ? cell : Number.NaN
+    return place
+  }
+
+  #writeWindow(last: number, count: number, out: Float64Array, at: number): void {
     let bars = 0
     let chained = 0
     let parkinsons = 0
     let klasses = 0
     let satchells = 0
-    let before = cells.closeAt(last - count)
     for (let cell = last - count + 1; cell <= last; cell++) {
-      const open = cells.openAt(cell)
-      const close = cells.closeAt(cell)
-      if (open > 0) {
-        const high = cells.highAt(cell)
-        const low = cells.lowAt(cell)
-        const range = rogersSatchell(open, high, low, close)
-        bars++
-        parkinsons += parkinson(high, low)
-        klasses += garmanKlass(open, high, low, close)
-        satchells += range
-        if (before > 0) {
-          this.#jumps[chained] = Math.log(open / before)
-          this.#changes[chained] = Math.log(close / open)
-          this.#ranges[chained] = range
-          chained++
-        }
-      }
-      before = close
+      const place = this.#hold(cell, last)
+      const range = this.#satchells[place]!
+      if (Number.isNaN(range)) continue
+      bars++
+      parkinsons += this.#parkinsons[place]!
+      klasses += this.#klasses[place]!
+      satchells += range
+      if (Number.isNaN(this.#jumps[place]!)) continue
+      this.#jumpList[chained] = this.#jumps[place]!
+      this.#changeList[chained] = this.#changes[place]!
+      this.#rangeList[chained] = range
+      chained++
     }
     const scale = 2 * bars >= count ? count / bars : Number.NaN
     out[at] = scale * parkinsons
     out[at + 1] = scale * klasses
     out[at + 2] = scale * satchells
     out[at + 3] =
-      2 * chained >= count ? count * yangZhang(this.#jumps, this.#changes, this.#ranges, chained) : Number.NaN
+      2 * chained >= count ? count * yangZhang(this.#jumpList, this.#changeList, this.#rangeList, chained) : Number.NaN
   }
 }
 

@@ -33,6 +33,9 @@ const COVERED = 10
 const HEARD = 11
 const BROKEN = 12
 const WIDTH = 13
+/** Figures of a cell that nothing will be added to: open, high, low, close, lots; NaN where unknown. */
+const SEALED = 5
+const COLUMN = { open: OPEN, high: HIGH, low: LOW, close: CLOSE, lots: LOTS } as const
 
 export class TradedCells {
   readonly intervalUs: number
@@ -40,6 +43,7 @@ export class TradedCells {
   readonly #silenceUs: number
   readonly #capacity: number
   readonly #cells: Float64Array
+  readonly #sealed: Float64Array
   #current = Number.NEGATIVE_INFINITY
   #endUs = Number.NEGATIVE_INFINITY
   #heardUs = Number.NEGATIVE_INFINITY
@@ -59,6 +63,7 @@ export class TradedCells {
     this.#silenceUs = Math.max(MINUTE_US, intervalUs)
     this.#capacity = cells + 2
     this.#cells = new Float64Array(this.#capacity * WIDTH)
+    this.#sealed = new Float64Array(this.#capacity * SEALED).fill(Number.NaN)
   }
 
   /** A row of the instrument, already applied to its market. */
@@ -101,6 +106,8 @@ export class TradedCells {
 
   #advance(timeUs: number): void {
     const next = Math.ceil(timeUs / this.intervalUs)
+    if (this.#current > Number.NEGATIVE_INFINITY)
+      for (let cell = Math.max(this.#current, next - this.#capacity + 1); cell < next; cell++) this.#seal(cell)
     for (let cell = Math.max(this.#current + 1, next - this.#capacity + 1); cell <= next; cell++) {
       const at = this.#offset(cell)
       this.#cells.fill(0, at, at + TRADES + BARS + 1)
@@ -111,9 +118,20 @@ export class TradedCells {
     this.#endUs = next * this.intervalUs
   }
 
-  #offset(cell: number): number {
+  /** Writes down what is known of a cell that is over: the current one, or an empty one after it. */
+  #seal(cell: number): void {
+    const at = this.#slot(cell) * SEALED
+    for (let column = OPEN; column <= CLOSE; column++) this.#sealed[at + column] = this.#price(cell, column)
+    this.#sealed[at + LOTS] = this.#lots(cell)
+  }
+
+  #slot(cell: number): number {
     const rest = cell % this.#capacity
-    return (rest < 0 ? rest + this.#capacity : rest) * WIDTH
+    return rest < 0 ? rest + this.#capacity : rest
+  }
+
+  #offset(cell: number): number {
+    return this.#slot(cell) * WIDTH
   }
 
   /** The last cell that is over at a time. */
@@ -125,13 +143,8 @@ export class TradedCells {
     return this.#cells[this.#offset(cell) + COVERED] === this.intervalUs
   }
 
-  #remembered(cell: number): boolean {
-    return cell > this.#current - this.#capacity && this.#current > Number.NEGATIVE_INFINITY
-  }
-
-  /** Whether it is known what was traded in a cell that is over. */
-  known(cell: number): boolean {
-    if (!this.#remembered(cell)) return false
+  /** Whether it is known what was traded in the current cell, or in an empty one after it, once it is over. */
+  #known(cell: number): boolean {
     const endUs = cell * this.intervalUs
     // Nothing was heard since the current cell: what came after is empty, and known only as long as silence is believed.
     if (cell > this.#current)
@@ -143,34 +156,70 @@ export class TradedCells {
     return endUs - this.#cells[at + HEARD]! < this.#silenceUs && endUs - this.intervalUs >= this.#startUs
   }
 
-  /** Traded in a cell, in lots; NaN when unknown. */
-  lotsAt(cell: number): number {
-    if (!this.known(cell)) return Number.NaN
+  #lots(cell: number): number {
+    if (!this.#known(cell)) return Number.NaN
     if (cell > this.#current) return 0
     return this.#cells[this.#offset(cell) + LOTS + (this.#barred(cell) ? BARS : 0)]!
   }
 
   #price(cell: number, column: number): number {
-    if (cell > this.#current || !this.known(cell)) return Number.NaN
+    if (cell > this.#current || !this.#known(cell)) return Number.NaN
     const at = this.#offset(cell) + (this.#barred(cell) ? BARS : 0)
     return this.#cells[at + LOW]! > 0 ? this.#cells[at + column]! : Number.NaN
   }
 
-  /** First price of a cell, in ticks; NaN when unknown or nothing was traded. So are the other three. */
+  #read(cell: number, column: number): number {
+    // Also before the first row, when there is no current cell.
+    if (!(cell > this.#current - this.#capacity) || this.#current === Number.NEGATIVE_INFINITY) return Number.NaN
+    if (cell < this.#current) return this.#sealed[this.#slot(cell) * SEALED + column]!
+    return column === LOTS ? this.#lots(cell) : this.#price(cell, column)
+  }
+
+  /** Traded in a cell that is over, in lots; NaN when unknown. */
+  lotsAt(cell: number): number {
+    return this.#read(cell, LOTS)
+  }
+
+  /** First price of a cell that is over, in ticks; NaN when unknown or nothing was traded. So are the other three. */
   openAt(cell: number): number {
-    return this.#price(cell, OPEN)
+    return this.#read(cell, OPEN)
   }
 
   highAt(cell: number): number {
-    return this.#price(cell, HIGH)
+    return this.#read(cell, HIGH)
   }
 
   lowAt(cell: number): number {
-    return this.#price(cell, LOW)
+    return this.#read(cell, LOW)
   }
 
   closeAt(cell: number): number {
-    return this.#price(cell, CLOSE)
+    return this.#read(cell, CLOSE)
+  }
+
+  /**
+   * Copies one figure of the `count` cells that end with `last`, oldest first; NaN where unknown.
+   *
+   * @param out At least `count` long.
+   */
+  copy(figure: keyof typeof COLUMN, last: number, count: number, out: Float64Array): void {
+    const column = COLUMN[figure]
+    const first = last - count + 1
+    // Sealed cells lie in the ring one after another; the rest is asked for singly.
+    const from = Math.max(first, this.#current - this.#capacity + 1)
+    const to = Math.min(last, this.#current - 1)
+    if (!(from <= to)) {
+      for (let i = 0; i < count; i++) out[i] = this.#read(first + i, column)
+      return
+    }
+    for (let cell = first; cell < from; cell++) out[cell - first] = Number.NaN
+    let slot = this.#slot(from)
+    for (let at = from - first; at <= to - first; at++) {
+      out[at] = this.#sealed[slot * SEALED + column]!
+      slot++
+      if (slot === this.#capacity) slot = 0
+    }
+    for (let cell = to + 1; cell <= last; cell++) out[cell - first] = this.#read(cell, column)
   }
 
   /**
