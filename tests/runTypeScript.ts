@@ -13,6 +13,8 @@ import ts from 'typescript'
 /** Translated files, ready to be run; `remove` deletes them. */
 export interface Translated {
   spawn(entry: string, args: readonly string[]): ChildProcess
+  /** Where a file's translation lies, for `import()`: what starts threads from files must itself run from one. */
+  path(entry: string): string
   remove(): void
 }
 
@@ -42,6 +44,7 @@ export function translate(entries: readonly string[]): Translated {
   return {
     spawn: (entry, args) =>
       spawn(process.execPath, [target(join(root, entry)), ...args], { stdio: ['ignore', 'pipe', 'inherit'] }),
+    path: (entry) => target(join(root, entry)),
     remove: () => rmSync(out, { recursive: true, force: true }),
   }
 }

@@ -19,7 +19,7 @@ import { takeMemory } from './kernelMemory.ts'
 import { requireLabels } from './objectives.ts'
 import { leafOutput } from './splitSearch.ts'
 import { Figure, type FitTerms, Job, TreeJobs, Word } from './treeJobs.ts'
-import { planFit, ROWS_PER_CHUNK, type TreePlan } from './treePlan.ts'
+import { HISTOGRAM_BYTES, planFit, ROWS_PER_CHUNK, type TreePlan } from './treePlan.ts'
 import { hessianIsOne, monotoneDirections, renewsLeaves, type TreeSettings } from './treeSettings.ts'
 import { TreeThreads } from './treeThreads.ts'
 
@@ -56,6 +56,23 @@ export interface TreeFit {
  *   `threads-unavailable` for threads that are closed or busy.
  */
 export function fitTrees(set: TrainingSet, settings: TreeSettings, options: FitOptions = {}): TreeFit {
+  return fitTreesIn({ takeMemory, histogramBytes: HISTOGRAM_BYTES }, set, settings, options)
+}
+
+/** What a fit works in; none of it changes a tree. */
+export interface Workshop {
+  readonly takeMemory: (bytes: number) => { readonly memory: KernelMemory; readonly giveBack: () => void }
+  /** Histograms kept at most; see treePlan.ts. */
+  readonly histogramBytes: number
+}
+
+/** {@link fitTrees} in a memory of the caller's choice. */
+export function fitTreesIn(
+  workshop: Workshop,
+  set: TrainingSet,
+  settings: TreeSettings,
+  options: FitOptions = {},
+): TreeFit {
   const { validation } = options
   const { table } = set
   const objective = settings.objective as Objective
@@ -84,6 +101,7 @@ export function fitTrees(set: TrainingSet, settings: TreeSettings, options: FitO
       validationWeighted: validation?.weight !== undefined,
     },
     sampled,
+    workshop.histogramBytes,
   )
   const fitTerms: FitTerms = {
     plan,
@@ -94,7 +112,7 @@ export function fitTrees(set: TrainingSet, settings: TreeSettings, options: FitO
     monotone,
     categorical: Uint8Array.from(table.names, (_, column) => Number(categorical.includes(column))),
   }
-  const { memory, giveBack } = takeMemory(plan.bytes)
+  const { memory, giveBack } = workshop.takeMemory(plan.bytes)
   threads.join({ memory, terms: fitTerms })
   try {
     return new Fit(set, settings, options, threads, memory, fitTerms).run(sampled)

@@ -99,14 +99,14 @@ export interface TreePlan extends FitSize {
 
 const MEMORY_MAX = 65_536 * 65_536
 /** Histograms are kept up to this; beyond it the leaf least likely to split is counted again when it is. */
-const HISTOGRAM_BYTES = 1 << 29
+export const HISTOGRAM_BYTES = 1 << 29
 
 /**
  * Lays out the memory of a fit.
  *
  * @throws {GimbalError} `table-too-large` when it does not fit into 4 GB, what 32-bit addresses reach.
  */
-export function planFit(size: FitSize, sampleRows: number): TreePlan {
+export function planFit(size: FitSize, sampleRows: number, histogramBytes: number): TreePlan {
   let bytes = 64
   const take = (count: number) => {
     const at = bytes
@@ -133,7 +133,7 @@ export function planFit(size: FitSize, sampleRows: number): TreePlan {
   const stride = blocks % 64 > 32 ? Math.ceil(blocks / 64) * 64 : blocks
   const wordBytes = wide ? 16 : 8
   const slotBytes = blocks * CELLS * wordBytes
-  const slots = Math.max(2, Math.min(leaves, Math.floor(HISTOGRAM_BYTES / slotBytes)))
+  const slots = Math.max(2, Math.min(leaves, Math.floor(histogramBytes / slotBytes)))
   const stagedColumns = Math.min(features, Math.max(2, 2 * lanes))
   const chunks = Math.ceil(Math.max(rows, size.validationRows) / ROWS_PER_CHUNK)
   const plan: Omit<TreePlan, 'bytes'> = {
