@@ -250,7 +250,7 @@ export async function runResearch(job: ResearchJob): Promise<ResearchOutcome> {
 }
 
 /** Samples of the noise market: enough to be fooled by. */
-const NOISE_SAMPLES = 3000
+const NOISE_SAMPLES = 2000
 
 /**
  * The first question asked of a market of noise over the same instruments, with the same features and learner.

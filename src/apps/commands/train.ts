@@ -13,12 +13,12 @@ import { QueueRunner } from '../../research/search/queue.ts'
 import { runSearch, type SearchOutcome } from '../../research/search/search.ts'
 import { ThreadRunner } from '../../research/search/threads.ts'
 import { settingsHash, TrialLedger } from '../../research/trialLedger.ts'
+import { modelName, questionOf, samplingFor } from '../investigation.ts'
 import { wallClockUs } from '../paper.ts'
 import { artifactOf, register, startColumns } from '../researchJob.ts'
 import { featuresFor, openStudyData, recordStudy, type StudyDataOptions } from '../studyData.ts'
 import { count, EXIT, interruptible, lengthOption, numberOption, span, type Terminal } from '../terminal.ts'
 import { gimbalVersion } from '../version.ts'
-import { modelName, questionOf, samplingFor } from './research.ts'
 import { storageAccess } from './worker.ts'
 
 interface TrainOptions extends StudyDataOptions {

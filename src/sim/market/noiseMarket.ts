@@ -16,7 +16,7 @@ export interface NoiseMarketOptions {
   readonly startUs: number
   /** Length, µs. */
   readonly lengthUs: number
-  /** `bars`: completed bars of `barUs`; `book`: a book of twenty levels and trades, several messages a second. */
+  /** `bars`: completed bars of `barUs`; `book`: a book of twelve levels and trades, two messages a second. */
   readonly rows: 'bars' | 'book'
   readonly barUs?: number
   /** Deviation of a log return over a day; 4 % unless told. */
@@ -25,8 +25,8 @@ export interface NoiseMarketOptions {
 
 const DAY_US = 86_400e6
 /** Messages a second of the book kind. */
-const MESSAGES_PER_SECOND = 4
-const LEVELS = 10
+const MESSAGES_PER_SECOND = 2
+const LEVELS = 6
 const FUNDING_US = 8 * 3600e6
 const START_TICKS = 500_000
 
