@@ -107,14 +107,17 @@ export function timeTicks(lowUs: number, highUs: number): { atUs: number; text: 
 /** A value in a chart's format, for its axis. */
 export function axisText(format: ValueFormat, value: number, step: number): string {
   // As many decimals as tell neighbouring ticks apart.
-  const decimals = step > 0 ? Math.max(0, Math.ceil(-Math.log10(step) - 1e-9)) : 2
+  let decimals = step > 0 ? Math.max(0, Math.ceil(-Math.log10(step) - 1e-9)) : 2
+  // Steps of 2.5 need one more, or 2.5 would be written 3.
+  if (step > 0 && Math.abs(step * 10 ** decimals - Math.round(step * 10 ** decimals)) > 1e-6) decimals++
   if (format === 'pct') return `${fixed(value * 100, Math.min(4, Math.max(0, decimals - 2)))} %`
   if (format === 'times') return `${fixed(value, Math.min(3, decimals))}×`
   if (Math.abs(value) >= 1e5 && step >= 100) return compact(value)
   return fixed(value, Math.min(8, decimals))
 }
 
-const coordinate = (value: number): string => String(Math.round(value * 10) / 10)
+/** A place in a picture, to a tenth. */
+export const coordinate = (value: number): string => String(Math.round(value * 10) / 10)
 
 /** Draws a chart over time. */
 export function timeChart(chart: TimeChart): string {

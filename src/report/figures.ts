@@ -65,6 +65,25 @@ export function compact(value: number): string {
   return plain(value, 6)
 }
 
+const SUPERSCRIPTS = '⁰¹²³⁴⁵⁶⁷⁸⁹'
+
+/** A figure of any size: `0.0123`, `12.3M`, and `2.50 × 10⁻⁶` where zeros would have to be counted; `10⁻⁶` to one digit. */
+export function anySize(value: number, digits = 3): string {
+  const size = Math.abs(value)
+  if (size === 0 || (size >= 1e-3 && size < 1e15))
+    return size >= 1e5 ? compact(Number(value.toPrecision(digits))) : plain(value, digits)
+  const [mantissa, power] = size.toExponential(digits - 1).split('e')
+  const exponent = Number(power)
+  const raised = [...String(Math.abs(exponent))].map((digit) => SUPERSCRIPTS[Number(digit)]).join('')
+  const ten = `10${exponent < 0 ? '⁻' : ''}${raised}`
+  return `${value < 0 ? MINUS : ''}${mantissa === '1' ? ten : `${mantissa} × ${ten}`}`
+}
+
+/** A probability that chance explains it: three decimals, and `< 0.001` rather than none. */
+export function pValue(value: number): string {
+  return value < 0.001 ? '< 0.001' : fixed(value, 3)
+}
+
 /** Microseconds in the unit that suits their size. */
 export function latency(us: number | null): string {
   if (us === null) return NONE

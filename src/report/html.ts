@@ -28,6 +28,7 @@ import { PAGE_SCRIPT } from './pageScript.ts'
 import { PAGE_STYLE } from './pageStyle.ts'
 import { RETURNS_NEEDED, type SharpeEvidence } from './performance.ts'
 import { durationText, type RunReport, reportJson } from './runReport.ts'
+import { table } from './table.ts'
 
 /** What components are called, their colour, and what they mean. */
 const COMPONENT_WORDS: Record<Component, { name: string; colour: string; meaning: string }> = {
@@ -405,28 +406,6 @@ function currencyTable({ run }: RunReport): string {
     ]
   })
   return `<details><summary>The same in each currency, exact to its smallest unit</summary>${table('Units of each currency', head, rows)}</details>`
-}
-
-/** A table that scrolls sideways when it must. Cells are HTML. */
-function table(
-  caption: string,
-  head: readonly string[],
-  rows: readonly (readonly string[])[],
-  options: { total?: readonly string[]; left?: readonly number[] } = {},
-): string {
-  const left = options.left ?? [0]
-  const row = (cells: readonly string[]) =>
-    cells
-      .map((text, i) =>
-        i === 0 ? `<th scope="row">${text}</th>` : `<td${left.includes(i) ? '' : ' class="figure"'}>${text}</td>`,
-      )
-      .join('')
-  const foot = options.total ? `<tfoot><tr>${row(options.total)}</tr></tfoot>` : ''
-  return `<div class="wide"><table><caption>${escaped(caption)}</caption><thead><tr>${head
-    .map((text, i) => `<th scope="col"${left.includes(i) ? '' : ' class="figure"'}>${escaped(text)}</th>`)
-    .join(
-      '',
-    )}</tr></thead><tbody>${rows.map((cells) => `<tr>${row(cells)}</tr>`).join('')}</tbody>${foot}</table></div>`
 }
 
 function priceSection(report: RunReport, instrument: InstrumentReport, index: number): string {

@@ -239,18 +239,19 @@ export function judge({ skill, placebos, overfitting, leaks, backtests }: Judged
     const model = table.rows[0]!
     if (!best) continue
     const name = `${table.quantity} over ${spanText(table.horizonUs)}`
+    const loss = lossName(table)
     const trimmed = table.trimmed[model.name]! < table.trimmed[best.name]!
     const wins = best.dieboldMariano < needed && model.loss < best.loss && trimmed
     if (wins) won.push(table)
     say(
-      `${name}: ${table.loss} ${model.loss.toPrecision(4)} against ${best.loss.toPrecision(4)} of ${best.name}, the best baseline (${tText(best.dieboldMariano)}, needed ${needed.toFixed(2)}${trimmed ? '' : '; not without the worst 1 %'})`,
+      `${name}: ${loss} ${model.loss.toPrecision(4)} against ${best.loss.toPrecision(4)} of ${best.name}, the best baseline (${tText(best.dieboldMariano)}, needed ${needed.toFixed(2)}${trimmed ? '' : '; not without the worst 1 %'})`,
       wins,
     )
   }
   const lucky = overfitting !== null && (overfitting.pbo >= PBO_MAX || !(overfitting.spaConsistent < SPA_MAX))
   if (overfitting)
     say(
-      `${overfitting.configurations} configurations: probability of backtest overfitting ${overfitting.pbo.toFixed(2)}, SPA p ${overfitting.spaConsistent.toFixed(3)}`,
+      `${overfitting.configurations} configurations: probability of backtest overfitting ${overfitting.pbo.toFixed(2)}, SPA p ${overfitting.spaConsistent < 0.001 ? 'below 0.001' : overfitting.spaConsistent.toFixed(3)}`,
       !lucky,
     )
   for (const each of backtests) {
@@ -258,16 +259,18 @@ export function judge({ skill, placebos, overfitting, leaks, backtests }: Judged
     const { differenceT } = each
     say(
       `${each.policy}: ${money(each.profitWith)} dollars with the model, ${money(each.profitWithout)} without, after costs (difference ${money(gain)}${differenceT === null ? '' : `, t ${differenceT.toFixed(2)}`})`,
-      differenceT === null ? null : earnedMore(each),
+      differenceT === null || idle(each) ? null : earnedMore(each),
     )
   }
   const profitable = backtests.some(earnedMore)
   const afterCosts =
     backtests.length === 0
       ? 'nothing was traded on it'
-      : profitable
-        ? 'and trading on it earned more after costs'
-        : 'but no edge after costs: trading on it earned no more than chance allows'
+      : backtests.every(idle)
+        ? 'but what was told of it never traded, so nothing is known of profit'
+        : profitable
+          ? 'and trading on it earned more after costs'
+          : 'but no edge after costs: trading on it earned no more than chance allows'
   if (leaks.length > 0 || placebos.some(({ claims }) => claims))
     return {
       finding: 'invalid',
@@ -279,7 +282,7 @@ export function judge({ skill, placebos, overfitting, leaks, backtests }: Judged
     const claims = won.map((table) => {
       const best = bestBaseline(table)!
       const half = (best.excessHigh - best.excessLow) / 2
-      return `${table.quantity} over ${spanText(table.horizonUs)}: beats ${best.name} by ${(100 * best.excess).toFixed(1)} ± ${(100 * half).toFixed(1)} % of ${table.loss}`
+      return `${table.quantity} over ${spanText(table.horizonUs)}: beats ${best.name} by ${(100 * best.excess).toFixed(1)} ± ${(100 * half).toFixed(1)} % of ${lossName(table)}`
     })
     return { finding: 'edge', sentence: `${claims.join('; ')}; ${afterCosts}.`, reasons, passed }
   }
@@ -298,8 +301,17 @@ export function bestBaseline(table: SkillTable): SkillRow | undefined {
     .reduce<SkillRow | undefined>((best, row) => (best && best.loss <= row.loss ? best : row), undefined)
 }
 
+/** Whether neither run earned or paid anything. */
+function idle({ profitWith, profitWithout, costsWith, costsWithout }: BacktestComparison): boolean {
+  return [profitWith, profitWithout, costsWith, costsWithout].every((dollars) => dollars === 0)
+}
+
 function earnedMore({ differenceT }: BacktestComparison): boolean {
   return differenceT !== null && differenceT > -T_NEEDED
+}
+
+function lossName({ loss }: SkillTable): string {
+  return loss === 'qlike' ? 'QLIKE' : loss
 }
 
 function tText(t: number): string {
