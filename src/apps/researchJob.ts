@@ -74,9 +74,15 @@ export function configurationsFor(count: number): readonly LearnerSpec[] {
   }))
 }
 
-/** A learner's columns for a question: the ladder of log variances starts a forecast of variance. */
+/** Columns a forecast starts from: the ladder of log variances for variance, logs of past volume for volume. */
 export function startColumns(question: Question, names: readonly string[]): readonly string[] {
-  return question.quantity === 'variance' ? names.filter((name) => /^har-ladder\/(day-)?log-rv-\d+$/.test(name)) : []
+  const wanted = START_COLUMNS[question.quantity]
+  return wanted ? names.filter((name) => wanted.test(name)) : []
+}
+
+const START_COLUMNS: Readonly<Record<string, RegExp>> = {
+  variance: /^har-ladder\/(day-)?log-rv-\d+$/,
+  volume: /^volume\/(log-volume|against-history)-/,
 }
 
 /** Regimes of the target, fitted to the first share of its path. */

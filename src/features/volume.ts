@@ -2,7 +2,7 @@
  * @file Traded volume over windows, against what is usual at this time of day and against history.
  *
  * Volume is counted in whole cells of tradedCells.ts. For each window of w that ends with the last whole cell:
- * - `volume` = what was traded in it, in contracts;
+ * - `volume` = what was traded in it, in contracts; `log-volume` its natural logarithm;
  * - `against-history` = ln of it over the volume of `historySeconds` before the same moment, scaled to w;
  * - `against-profile` = ln of it over the mean of the same window on each of the last `profileDays` days.
  *
@@ -65,9 +65,10 @@ class Volume implements Feature {
     for (let i = 0; i < windows.length; i++) {
       const count = windows[i]!
       const volume = this.#cells.volume(last, count)
-      out[at + 3 * i] = volume * this.#lotSize
-      out[at + 3 * i + 1] = logRatio(volume, (past * count) / history)
-      out[at + 3 * i + 2] = logRatio(volume, this.#usual(last, count))
+      out[at + 4 * i] = volume * this.#lotSize
+      out[at + 4 * i + 1] = logRatio(volume * this.#lotSize, 1)
+      out[at + 4 * i + 2] = logRatio(volume, (past * count) / history)
+      out[at + 4 * i + 3] = logRatio(volume, this.#usual(last, count))
     }
   }
 
@@ -112,7 +113,7 @@ function windowsOf(settings: Readonly<Record<string, SettingValue>>): Windows {
 export const VOLUME: FeatureFamily = {
   name: 'volume',
   summary: 'Traded volume over windows, against history and against what is usual at this time of day.',
-  version: 1,
+  version: 2,
   settings: {
     instrument: { default: '', doc: 'Instrument; the target when empty.' },
     intervalSeconds: {
@@ -131,6 +132,7 @@ export const VOLUME: FeatureFamily = {
       const label = secondsLabel(count * intervalUs)
       return [
         { name: `volume-${label}`, unit: 'contracts', doc: `Traded in the last ${label}.` },
+        { name: `log-volume-${label}`, unit: '', doc: 'Its natural logarithm.' },
         { name: `against-history-${label}`, unit: '', doc: 'Logarithm of it over the same length of history.' },
         { name: `against-profile-${label}`, unit: '', doc: 'Logarithm of it over the usual at this time of day.' },
       ]

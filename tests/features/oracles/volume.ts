@@ -11,7 +11,7 @@ export const volume: Oracle = ({ rows, universe, target, settings, timesUs }) =>
   const index = instrumentOf(universe, settings['instrument'], target)
   const cells = new CellHistory(rows, index, intervalUs)
   const ratio = (a: number, b: number) => (a > 0 && b > 0 ? Math.log(a / b) : Number.NaN)
-  return columns(3 * windows.length, timesUs, (nowUs) => {
+  return columns(4 * windows.length, timesUs, (nowUs) => {
     const last = Math.floor(nowUs / intervalUs)
     const past = cells.volume(last, history!)
     return windows.flatMap((count) => {
@@ -21,6 +21,7 @@ export const volume: Oracle = ({ rows, universe, target, settings, timesUs }) =>
       )
       return [
         now * universe.at(index).lots.size,
+        ratio(now * universe.at(index).lots.size, 1),
         ratio(now, (past * count) / history!),
         2 * earlier.length >= days ? ratio(now, mean(earlier)) : Number.NaN,
       ]
