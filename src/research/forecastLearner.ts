@@ -161,7 +161,7 @@ export function fitForecast(
 }
 
 /** Fewest samples to learn from and to hold back. */
-const LEAST = 50
+const LEAST = 30
 
 /** Log-linear start on the samples learnt from; the mean of the label where no columns are named. */
 function fitBase({ table, label }: ForecastSamples, rows: readonly number[], spec: LearnerSpec): LinearParameters {
