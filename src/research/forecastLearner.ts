@@ -26,7 +26,7 @@ import type { TreeThreads } from '../models/trees/treeThreads.ts'
 
 /** How to learn, as plain data. */
 export interface LearnerSpec {
-  /** Columns of the log-linear start; none starts from the mean. */
+  /** Columns of the log-linear start; none starts from the mean. Those missing in over a tenth of the samples learnt from are left out. */
   readonly baseColumns: readonly string[]
   /** Penalty of the start, per squared standardised coefficient. */
   readonly ridge: number
@@ -165,7 +165,8 @@ const LEAST = 30
 
 /** Log-linear start on the samples learnt from; the mean of the label where no columns are named. */
 function fitBase({ table, label }: ForecastSamples, rows: readonly number[], spec: LearnerSpec): LinearParameters {
-  if (spec.baseColumns.length === 0) {
+  const columns = spec.baseColumns.filter((name) => mostlyKnown(table, name, rows))
+  if (columns.length === 0) {
     const mean = rows.reduce((sum, row) => sum + label[row]!, 0) / rows.length
     const { names } = table
     return {
@@ -182,9 +183,21 @@ function fitBase({ table, label }: ForecastSamples, rows: readonly number[], spe
   const logs = Float64Array.from(rows, (row) => Math.log(label[row]!))
   const fit = leastSquares(
     { table: gathered(table, rows), label: logs },
-    { columns: spec.baseColumns, missing: 'drop', ridge: spec.ridge },
+    { columns, missing: 'drop', ridge: spec.ridge },
   )
   return exponentiated(fit)
+}
+
+/** Share of missing figures from which a column would cost more answers than it improves. */
+const MISSING_MAX = 0.1
+
+function mostlyKnown(table: Table, name: string, rows: readonly number[]): boolean {
+  const at = table.names.indexOf(name)
+  if (at < 0) return true // The regression names what is not there.
+  const column = table.columns[at]!
+  let missing = 0
+  for (const row of rows) if (Number.isNaN(column[row]!)) missing++
+  return missing <= MISSING_MAX * rows.length
 }
 
 /** The samples that the start has an answer for, with that answer as the score to begin from. */
