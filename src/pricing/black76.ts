@@ -15,7 +15,7 @@
  */
 
 import { GimbalError } from '../core/errors.ts'
-import { expMinusHalfSquare, fillTails, normalProbability } from './errorFunction.ts'
+import { fillTails, normalProbability } from './errorFunction.ts'
 import { logRatio } from './logRatio.ts'
 import { fillDifference, normalisedBlack } from './normalisedBlack.ts'
 import type { Right } from './right.ts'
@@ -119,8 +119,6 @@ const TIME_VALUE = 25
 const DIFFERENCE = 26
 const SCRATCH = 27
 
-const ONE_OVER_ROOT_TWO_PI = 0.3989422804014327
-
 /** n(d1) below which its digits begin to be lost among denormal numbers (|d1| > 37). */
 const DENSITY_MIN = 1e-300
 /** σ√T below which an option is its exercise: the products of d1 and d2 are no numbers any more. */
@@ -192,16 +190,14 @@ function evaluate(options: OptionColumns, i: number, out: Float64Array): number 
   const t = 0.5 * s
   const d1 = h + t
   const d2 = h - t
-  const density = ONE_OVER_ROOT_TWO_PI * expMinusHalfSquare(d1)
-  if (density < DENSITY_MIN) return evaluateFarOut(right, forward, strike, years, rate, discount, s, out)
   out[H] = h
   out[T] = t
   out[D] = d1
   out[D + 1] = d2
-  out[DENSITY] = density
-  // K n(d2) = F n(d1): one exponential serves both tails and the time value.
-  out[DENSITY + 1] = (density * forward) / strike
+  out[DENSITY + 1] = forward / strike
   fillTails(out, D, DENSITY, RATIO, TAIL)
+  const density = out[DENSITY]!
+  if (density < DENSITY_MIN) return evaluateFarOut(right, forward, strike, years, rate, discount, s, out)
   fillDifference(out, H, DIFFERENCE)
   fillTimeValue(options.forward, options.strike, i, out)
   const exercise = right * (forward - strike)

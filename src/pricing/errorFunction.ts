@@ -11,6 +11,7 @@
 
 const ROOT_HALF = Math.SQRT1_2
 const ROOT_HALF_PI = 1.2533141373155003
+const ONE_OVER_ROOT_TWO_PI = 0.3989422804014327
 const ONE_OVER_ROOT_PI = 0.5641895835477563
 /** Below this erf is computed, above it erfcx, and beyond 4 the latter's expansion in 1/x². */
 const SMALL = 0.46875
@@ -117,15 +118,18 @@ export function normalProbability(x: number): number {
 }
 
 /**
- * N(−|d|)/n(d) and N(−|d|) for two figures lying side by side in a row, given their densities n(d), which whoever needs both
- * has at hand. Places in a row instead of numbers, because numbers passed between functions too large to be inlined are allocated.
+ * n(d), N(−|d|)/n(d) and N(−|d|) for the d1 and d2 of an option, which lie side by side in a row. One exponential serves all: K n(d2) =
+ * F n(d1). Places in a row instead of numbers, because numbers passed between functions too large to be inlined are allocated.
  *
- * @param d Place of the first figure; the second follows, as everywhere.
- * @param density Place of n(d).
+ * @param d Place of d1; d2 follows, as everywhere.
+ * @param density Where n(d1) and n(d2) go; the place of the latter holds F/K.
  * @param ratio Where Mills' ratios go.
  * @param tail Where the probabilities go.
  */
 export function fillTails(row: Float64Array, d: number, density: number, ratio: number, tail: number): void {
+  const n = ONE_OVER_ROOT_TWO_PI * expMinusHalfSquare(row[d]!)
+  row[density] = n
+  row[density + 1]! *= n
   for (let k = 0; k < 2; k++) {
     const y = Math.abs(row[d + k]!) * ROOT_HALF
     if (y <= SMALL) {

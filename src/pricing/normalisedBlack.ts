@@ -11,8 +11,8 @@
  * and the bracket is taken in the way that suits where it is: an asymptotic series far out, a Taylor series in t for short
  * expiries, scaled error functions in between, the formula itself in the money.
  *
- * Source: P. Jäckel, "Let's Be Rational", Wilmott 75 (2015), 40-53, section 6. Differs from it in how the series are summed:
- * by recurrences instead of expanded polynomials, so that terms are added until they no longer count.
+ * Source: P. Jäckel, "Let's Be Rational", Wilmott 75 (2015), 40-53, section 6. Differs from it in how the series are summed: by
+ * recurrences instead of expanded polynomials.
  *
  * Everywhere x <= 0 (out of the money); puts and calls in the money follow by parity.
  */
@@ -55,20 +55,27 @@ function farDifference(h: number, t: number): number {
 
 /** Y(h + t) − Y(h − t) by Taylor in t: odd derivatives obey Y⁽ⁿ⁺²⁾ = (h² + 2n + 1) Y⁽ⁿ⁾ − n(n − 1) Y⁽ⁿ⁻²⁾, from Y' = 1 + hY. */
 function shortDifference(h: number, t: number): number {
-  const square = h * h
+  const q = h * h
   const w = t * t
-  let before = 1 + h * ROOT_HALF_PI * erfcx(-Math.SQRT1_2 * h)
-  let derivative = (square + 3) * before - 1
-  let power = w / 6
-  let sum = before + power * derivative
-  for (let n = 3; n < 15; n += 2) {
-    const next = (square + 2 * n + 1) * derivative - n * (n - 1) * before
-    before = derivative
-    derivative = next
-    power *= w / ((n + 1) * (n + 2))
-    sum += power * derivative
-  }
-  return 2 * t * sum
+  const d1 = 1 + h * ROOT_HALF_PI * erfcx(-Math.SQRT1_2 * h)
+  const d3 = (q + 3) * d1 - 1
+  const d5 = (q + 7) * d3 - 6 * d1
+  const d7 = (q + 11) * d5 - 20 * d3
+  const d9 = (q + 15) * d7 - 42 * d5
+  const d11 = (q + 19) * d9 - 72 * d7
+  const d13 = (q + 23) * d11 - 110 * d9
+  const d15 = (q + 27) * d13 - 156 * d11
+  // Divided by 3!, 5!, …, 15!.
+  const rest =
+    d3 * (1 / 6) +
+    w *
+      (d5 * (1 / 120) +
+        w *
+          (d7 * (1 / 5040) +
+            w *
+              (d9 * (1 / 362_880) +
+                w * (d11 * (1 / 39_916_800) + w * (d13 * (1 / 6_227_020_800) + w * d15 * (1 / 1_307_674_368_000))))))
+  return 2 * t * (d1 + w * rest)
 }
 
 /**
