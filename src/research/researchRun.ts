@@ -6,6 +6,7 @@
  * as well, so that the luck of choosing can be told. Every configuration of every question is one trial of the ledger.
  */
 
+import { GimbalError } from '../core/errors.ts'
 import { Random } from '../core/random.ts'
 import type { Quantity } from '../models/forecast.ts'
 import { gainImportance } from '../models/trees/importance.ts'
@@ -296,7 +297,7 @@ async function runPlacebos(
   ]
   const found: PlaceboRow[] = []
   for (const kind of kinds) {
-    const { forecast } = await walkModel(
+    const walk = await walkOrReason(
       kind.samples,
       windows,
       learner,
@@ -304,7 +305,18 @@ async function runPlacebos(
       say(turn, `placebo, ${kind.name}`),
       threads,
     )
-    const loss = lossesAt(samples.label, forecast, rows)
+    if ('reason' in walk) {
+      const doc = `${kind.doc}; it could not be run: ${walk.reason}`
+      found.push({
+        name: `${kind.name}, ${question.quantity}`,
+        doc,
+        excess: Number.NaN,
+        dieboldMariano: Number.NaN,
+        claims: false,
+      })
+      continue
+    }
+    const loss = lossesAt(samples.label, walk.forecast, rows)
     const { t } = compare(loss, rival, overlap)
     found.push({
       name: `${kind.name}, ${question.quantity}`,
@@ -315,6 +327,16 @@ async function runPlacebos(
     })
   }
   return found
+}
+
+/** A walk, or why there is none: a short recording whose features are moved may leave too few samples to learn from. */
+async function walkOrReason(...given: Parameters<typeof walkModel>): Promise<Walk | { readonly reason: string }> {
+  try {
+    return await walkModel(...given)
+  } catch (error) {
+    if (!(error instanceof GimbalError) || error.code !== 'table-invalid') throw error
+    return { reason: error.message.split('\n', 1)[0]! }
+  }
 }
 
 /** The model against its own log-linear start along other histories. */

@@ -267,7 +267,7 @@ export function judge({ skill, placebos, overfitting, leaks, backtests }: Judged
     backtests.length === 0
       ? 'nothing was traded on it'
       : backtests.every(idle)
-        ? 'but what was told of it never traded, so nothing is known of profit'
+        ? 'but the policy told of it never traded, so nothing is known of profit'
         : profitable
           ? 'and trading on it earned more after costs'
           : 'but no edge after costs: trading on it earned no more than chance allows'
