@@ -6,9 +6,9 @@
  */
 
 import { createHash } from 'node:crypto'
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { GimbalError } from '../core/errors.ts'
+import { assert, GimbalError } from '../core/errors.ts'
 import type { FeatureSetSpec } from '../features/featureSet.ts'
 import type { Table } from '../models/learner.ts'
 
@@ -60,8 +60,21 @@ export interface DatasetSource {
   readonly rows: number
 }
 
-/** Fills in the hash. */
+/** Fills in the hash. Columns are of doubles, as the recorder makes them and the file holds them. */
 export function completeDataset(parts: Omit<Dataset, 'hash'>): Dataset {
+  const { timesUs, table, path } = parts
+  assert(
+    timesUs.length === table.rows && table.columns.every((column) => column.length === table.rows),
+    'a dataset has a time and a figure of every column for every sample',
+  )
+  assert(
+    table.columns.length === table.names.length && table.columns.every((column) => column instanceof Float64Array),
+    'a dataset has one column of doubles a name',
+  )
+  assert(
+    PATH_COLUMNS.every((name) => path[name].length === path.points),
+    'every column of a path has its points',
+  )
   const hash = createHash('sha256').update(JSON.stringify(headerOf(parts)))
   for (const column of columnsOf(parts))
     hash.update(new Uint8Array(column.buffer, column.byteOffset, column.byteLength))
@@ -91,15 +104,21 @@ export function saveDataset(dataset: Dataset, path: string): void {
   renameSync(draft, path)
 }
 
-/** Reads what {@link saveDataset} wrote. @throws {GimbalError} `file-invalid` when it is not whole or was changed. */
+/**
+ * Reads what {@link saveDataset} wrote.
+ *
+ * @throws {GimbalError} `file-missing`; `file-invalid` when it is not whole or was changed.
+ */
 export function loadDataset(path: string): Dataset {
+  if (!existsSync(path)) throw new GimbalError('file-missing', 'No dataset there', { path })
   const bytes = readFileSync(path)
   const invalid = (reason: string) => new GimbalError('file-invalid', 'Not a dataset', { file: path, reason })
   if (bytes.length < 16 || bytes.toString('latin1', 0, 8) !== MAGIC) throw invalid('it does not begin like one')
   const length = bytes.readUInt32LE(8)
   if (16 + length > bytes.length) throw invalid('its header is cut off')
-  const header = JSON.parse(bytes.toString('utf8', 16, 16 + length)) as Header & { hash: string }
-  const { names, rows, points } = header
+  const header = parseHeader(bytes.toString('utf8', 16, 16 + length))
+  if (!header) throw invalid('its header cannot be read')
+  const { names, rows, points, categorical } = header
   const start = Math.ceil((16 + length) / PAGE) * PAGE
   if (bytes.length !== start + 8 * (rows * (1 + names.length) + points * PATH_COLUMNS.length))
     throw invalid('it is cut off')
@@ -117,7 +136,7 @@ export function loadDataset(path: string): Dataset {
     features: header.features,
     schemaHash: header.schemaHash,
     timesUs,
-    table: { rows, names, columns },
+    table: { rows, names, columns, ...(categorical ? { categorical } : {}) },
     path: { startUs: header.startUs, stepUs: header.stepUs, points, ...path_ },
     source: header.source,
   })
@@ -129,6 +148,7 @@ interface Header {
   readonly features: FeatureSetSpec
   readonly schemaHash: string
   readonly names: readonly string[]
+  readonly categorical?: readonly number[]
   readonly rows: number
   readonly points: number
   readonly startUs: number
@@ -138,7 +158,22 @@ interface Header {
 
 function headerOf({ features, schemaHash, table, path, source }: Omit<Dataset, 'hash'>): Header {
   const { startUs, stepUs, points } = path
-  return { features, schemaHash, names: table.names, rows: table.rows, points, startUs, stepUs, source }
+  const { names, rows, categorical } = table
+  return { features, schemaHash, names, ...(categorical && { categorical }), rows, points, startUs, stepUs, source }
+}
+
+/** A header as far as reading on depends on it; whether it is the one written is for the hash to say. */
+function parseHeader(text: string): (Header & { hash: string }) | undefined {
+  let header: Partial<Header> | null
+  try {
+    header = JSON.parse(text) as Partial<Header> | null
+  } catch {
+    return undefined
+  }
+  const count = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0
+  const names = header?.names
+  if (!header || !Array.isArray(names) || !names.every((name) => typeof name === 'string')) return undefined
+  return count(header.rows) && count(header.points) ? (header as Header & { hash: string }) : undefined
 }
 
 function columnsOf({ timesUs, table, path }: Omit<Dataset, 'hash'>): (Float64Array | Float32Array)[] {
