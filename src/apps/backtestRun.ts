@@ -22,7 +22,7 @@ import {
 } from '../report/runReport.ts'
 import { settingsHash, TrialLedger } from '../research/trialLedger.ts'
 import { BacktestLoop } from '../sim/backtest.ts'
-import { buildEngine, buildExchange, planToJson, type RunPlan } from './runPlan.ts'
+import { buildEngine, buildExchange, planToJson, type RunPlan, requireRunnable } from './runPlan.ts'
 
 /** The data of a run, wherever they come from. */
 export interface RunData {
@@ -77,6 +77,8 @@ const ROWS_A_TURN = 1 << 16
 /** Runs a plan over data and writes journal, JSON and page. */
 export async function runBacktestJob(plan: RunPlan, data: RunData, settings: RunSettings): Promise<RunOutcome> {
   const { universe } = data
+  // A run that will not start must not cost the journal of the one before.
+  requireRunnable(plan, universe, settings.forecasters)
   mkdirSync(settings.folder, { recursive: true })
   const journalFolder = join(settings.folder, 'journal')
   if (existsSync(journalFolder)) rmSync(journalFolder, { recursive: true })

@@ -4,10 +4,14 @@ import { ArtifactForecaster } from '../models/artifact.ts'
 import type { Forecaster } from '../models/forecastDesk.ts'
 import { ModelRegistry } from '../models/modelRegistry.ts'
 
-/** Identities of the models asked for by name or identity. @throws {GimbalError} `model-unknown`, `model-invalid`. */
+/**
+ * Identities of the models asked for by name or identity, each once.
+ *
+ * @throws {GimbalError} `model-unknown`, `model-invalid`.
+ */
 export function modelIds(asked: readonly string[], folder: string): string[] {
   const registry = new ModelRegistry(folder)
-  return asked.map((each) => registry.find(each).artifact.id)
+  return [...new Set(asked.map((each) => registry.find(each).artifact.id))]
 }
 
 /** What `buildEngine` wants for a plan's models. @throws {GimbalError} `model-unknown`, `model-invalid`, `schema-mismatch`. */

@@ -5,8 +5,9 @@
 
 import { GimbalError } from '../core/errors.ts'
 import { Engine, type EngineParts, type Observer, type VenuePort } from '../engine/engine.ts'
+import { MuteVenue } from '../engine/replayJournal.ts'
 import type { Json } from '../journal/header.ts'
-import type { Journal } from '../journal/journal.ts'
+import { type Journal, NoJournal } from '../journal/journal.ts'
 import type { Universe } from '../market/instrument.ts'
 import type { Forecaster } from '../models/forecastDesk.ts'
 import { buildPolicy } from '../policies/registry.ts'
@@ -129,6 +130,16 @@ export function buildEngine(plan: RunPlan, universe: Universe, ports: RunPorts):
     ...(ports.forecasters ? { forecasters: ports.forecasters } : {}),
     ...(ports.observer ? { observer: ports.observer } : {}),
   })
+}
+
+/**
+ * Builds and starts the plan's engine for nothing: what would refuse to start is found before anything is written.
+ *
+ * @throws {GimbalError} `config-invalid`, `instrument-unknown`, `schema-mismatch`.
+ */
+export function requireRunnable(plan: RunPlan, universe: Universe, forecasters?: readonly Forecaster[]): void {
+  const ports = { journal: new NoJournal(), venue: new MuteVenue(), ...(forecasters ? { forecasters } : {}) }
+  buildEngine(plan, universe, ports).start()
 }
 
 export function buildExchange(plan: RunPlan, universe: Universe): ReplayedExchange {

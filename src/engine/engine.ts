@@ -184,17 +184,22 @@ export class Engine implements EngineParts {
     this.#advance(timeUs)
     const nowUs = this.clock.nowUs
     this.#journal.row(batch, row, instrument, nowUs)
-    if (this.#desk?.sampleDue(nowUs - 1)) this.#spread()
-    const market = this.markets[instrument]!
+    // Due before this row: told of while the market is still what the forecasts were made of.
+    if (this.#desk?.sampleDue(nowUs - 1)) {
+      this.#reportForecasts()
+      this.#carryOut()
+      this.#tellForecasts()
+    }
+    this.markets[instrument]!.apply(batch, row, nowUs)
+    const spoken = this.#desk?.onRow(batch, row, instrument, nowUs) === true
     if ((batch.flags[row]! & Flag.END) === 0) {
-      market.apply(batch, row, nowUs)
-      this.#desk?.onRow(batch, row, instrument, nowUs)
+      assert(!spoken, 'a sample that follows an event is taken at the end of its message')
       return
     }
-    market.apply(batch, row, nowUs)
-    if (this.#desk?.onRow(batch, row, instrument, nowUs)) this.#spread()
+    if (spoken) this.#reportForecasts()
     this.gate.onMarket(instrument, nowUs)
     this.#carryOut()
+    if (spoken) this.#tellForecasts()
     const listeners = this.#listeners[instrument]!
     for (let i = 0; i < listeners.length; i++) listeners[i]!.onMarket(instrument)
   }
@@ -205,9 +210,11 @@ export class Engine implements EngineParts {
     this.#advance(timeUs)
     const nowUs = this.clock.nowUs
     this.#journal.clock(nowUs)
-    if (this.#desk?.sampleDue(nowUs - 1)) this.#spread()
+    const spoken = this.#desk?.sampleDue(nowUs - 1) === true
+    if (spoken) this.#reportForecasts()
     this.gate.onClock(nowUs)
     this.#carryOut()
+    if (spoken) this.#tellForecasts()
     for (let timer = this.#timers.take(nowUs); timer; timer = this.#timers.take(nowUs)) {
       this.#policies[timer.policy]!.onTimer?.(timer.name)
     }
@@ -457,19 +464,22 @@ export class Engine implements EngineParts {
   }
 
   /**
-   * New forecasts: the gate hears how far each model is from home, then the policies that trade the instrument are told.
+   * New forecasts: the gate hears how far each model is from home; the policies are told only after it has judged the event.
    * Nothing of it is an input: forecasts are a function of the rows, and a replay makes them again.
    */
-  #spread(): void {
+  #reportForecasts(): void {
     const nowUs = this.clock.nowUs
     for (const forecast of this.#desk!.fresh) {
       this.#observer?.onForecast?.(forecast)
       for (const [index, policy] of this.#policies.entries()) {
         if (!policy.onForecast || !this.#listeners[forecast.instrument]!.includes(policy)) continue
-        this.gate.reportRange(index, forecast.outside, nowUs)
+        this.gate.reportRange(index, forecast.outside, nowUs, forecast.model)
       }
     }
-    this.#carryOut()
+  }
+
+  /** The policies that trade the instrument of a new forecast hear of it, when all of the moment have been made. */
+  #tellForecasts(): void {
     for (const forecast of this.#desk!.fresh) {
       for (const policy of this.#listeners[forecast.instrument]!) policy.onForecast?.(forecast)
     }

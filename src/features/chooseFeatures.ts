@@ -19,7 +19,8 @@ export interface FeatureChoice {
 /**
  * Every family the tape can feed about its target.
  *
- * @throws {GimbalError} `config-invalid` for a family that does not exist or that the tape cannot feed, and when none is left.
+ * @throws {GimbalError} `config-invalid` for a family that does not exist or that the tape cannot feed, for settings of one that
+ *   does not exist, and when none is left.
  */
 export function chooseFeatures(tape: TapeContents, choice: FeatureChoice): FeatureSetSpec {
   const suitable = Object.values(FAMILIES).filter((family) => family.suits(tape))
@@ -36,6 +37,13 @@ export function chooseFeatures(tape: TapeContents, choice: FeatureChoice): Featu
       },
     )
   }
+  // Settings of a family that is merely not chosen do no harm: callers give what suits a kind of tape for all at once.
+  for (const name of Object.keys(choice.settings ?? {}))
+    if (!Object.hasOwn(FAMILIES, name))
+      throw new GimbalError('config-invalid', 'Settings for a feature family that does not exist', {
+        family: name,
+        known: Object.keys(FAMILIES).join(' '),
+      })
   const chosen = suitable.filter(({ name }) => !choice.only || choice.only.includes(name))
   if (chosen.length === 0)
     throw new GimbalError('config-invalid', 'The tape can feed no feature family', {

@@ -14,7 +14,7 @@ import type { MarketState } from '../market/marketState.ts'
 import type { TapeBatch } from '../market/tape.ts'
 import { FAMILIES } from './families.ts'
 import type { Feature, FeatureContext, FeatureFamily, FeatureOutput } from './feature.ts'
-import { RollingNormaliser } from './rollingNormaliser.ts'
+import { NORMALISER_VERSION, RollingNormaliser } from './rollingNormaliser.ts'
 import type { Sampler } from './sampler.ts'
 import { buildSampler, type SamplerSpec } from './samplers.ts'
 
@@ -45,6 +45,10 @@ interface Resolved {
 }
 
 function resolve(spec: FeatureSetSpec): Resolved[] {
+  if (!Number.isSafeInteger(spec.normaliseOver) || spec.normaliseOver < 0)
+    throw new GimbalError('config-invalid', 'Normalisation reaches back a whole number of looks, or 0 for none', {
+      normaliseOver: String(spec.normaliseOver),
+    })
   const seen = new Set<string>()
   return spec.features.map(({ family: name, settings = {}, as = '' }) => {
     const family = Object.hasOwn(FAMILIES, name) ? FAMILIES[name] : undefined
@@ -94,7 +98,7 @@ export function schemaHash(spec: FeatureSetSpec): string {
   const { target, sampling, normaliseOver } = spec
   const sorted = Object.entries(sampling).sort(([a], [b]) => (a < b ? -1 : 1))
   return createHash('sha256')
-    .update(JSON.stringify([target, sorted, normaliseOver, rows]))
+    .update(JSON.stringify([target, sorted, normaliseOver > 0 ? [normaliseOver, NORMALISER_VERSION] : 0, rows]))
     .digest('hex')
 }
 

@@ -10,6 +10,9 @@
 
 import { GimbalError } from '../core/errors.ts'
 
+/** Raised whenever the same figures would be normalised otherwise: part of the schema hash. */
+export const NORMALISER_VERSION = 1
+
 const LEAST = 20
 const CLAMP = 10
 /** Interquartile range of a standard normal: makes the scale a deviation where figures are normal. */

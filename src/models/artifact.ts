@@ -92,14 +92,45 @@ export interface Artifact extends ArtifactContent {
   readonly id: string
 }
 
-/** Fills in the identity. @throws {GimbalError} `model-invalid` when the content contradicts itself. */
+/**
+ * Fills in the identity. Metrics that came to no number are left out; every other figure must be one, for a file cannot hold
+ * what is none.
+ *
+ * @throws {GimbalError} `model-invalid` when the content contradicts itself or would not survive being written.
+ */
 export function completeArtifact(content: ArtifactContent): Artifact {
-  const artifact = { ...content, id: identity(content) }
-  checkArtifact(artifact)
+  const finite = (value: number | null) => (value !== null && Number.isFinite(value) ? value : null)
+  const metrics = content.metrics
+    .filter(({ value }) => Number.isFinite(value))
+    .map((metric) => ({ ...metric, low: finite(metric.low), high: finite(metric.high) }))
+  const plain = plainCopy({ ...content, metrics }, content.name) as ArtifactContent
+  const artifact = { ...plain, id: identity(plain) }
+  checkArtifact(artifact, '')
   return artifact
 }
 
-/** @throws {GimbalError} `model-invalid` for text that is no artifact, or one that was changed. */
+/** A copy as JSON would give it back: what is undefined is left out, what is not finite or no plain data is refused. */
+function plainCopy(value: unknown, at: string): unknown {
+  const refuse = (reason: string): never => {
+    throw new GimbalError('model-invalid', `The model cannot be written: ${reason}`, { at, value: String(value) })
+  }
+  if (Array.isArray(value)) return value.map((each, index) => plainCopy(each, `${at}[${index}]`))
+  if (typeof value === 'object' && value !== null) {
+    if (Object.getPrototypeOf(value) !== Object.prototype) refuse('it holds something other than plain data')
+    const entries = Object.entries(value).filter(([, each]) => each !== undefined)
+    return Object.fromEntries(entries.map(([key, each]) => [key, plainCopy(each, `${at}.${key}`)]))
+  }
+  if (typeof value === 'number' && !Number.isFinite(value)) refuse('a figure is none')
+  if (value !== null && !['string', 'number', 'boolean'].includes(typeof value)) refuse('it holds something unwritable')
+  return Object.is(value, -0) ? 0 : value
+}
+
+/**
+ * Reads an artifact.
+ *
+ * @param file Where the text came from, for messages.
+ * @throws {GimbalError} `model-invalid` for text that is no artifact, or one that was changed.
+ */
 export function parseArtifact(text: string, file: string): Artifact {
   let artifact: Artifact
   try {
@@ -107,7 +138,7 @@ export function parseArtifact(text: string, file: string): Artifact {
   } catch (cause) {
     throw new GimbalError('model-invalid', 'Not a model: the file is not JSON', { file }, { cause })
   }
-  if (artifact?.format !== 1 || typeof artifact.id !== 'string' || !artifact.model || !artifact.trained)
+  if (artifact?.format !== 1 || typeof artifact.id !== 'string')
     throw new GimbalError('model-invalid', 'Not a model of this version', { file, format: String(artifact?.format) })
   const { id, ...content } = artifact
   const found = identity(content)
@@ -117,10 +148,11 @@ export function parseArtifact(text: string, file: string): Artifact {
       identity: id,
       content: found,
     })
-  checkArtifact(artifact)
+  checkArtifact(artifact, file)
   return artifact
 }
 
+/** The file's text: what {@link parseArtifact} reads. */
 export function artifactText(artifact: Artifact): string {
   return `${JSON.stringify(artifact, null, 1)}\n`
 }
@@ -139,25 +171,48 @@ function canonical(value: unknown): string {
   return JSON.stringify(value)
 }
 
-function checkArtifact(artifact: Artifact): void {
-  const { name, quantity, horizonUs, scale, interval, features } = artifact
-  const fail = (reason: string): never => {
-    throw new GimbalError('model-invalid', `The model contradicts itself: ${reason}`, { model: name, id: artifact.id })
+/** What is checked is what listing, showing and running rely on; the model itself is read when it is to run. */
+function checkArtifact(artifact: Artifact, file: string): void {
+  const { name, quantity, unit, target, horizonUs, scale, transform, interval, features, range } = artifact
+  const { model, trained, metrics, parents } = artifact
+  const require = (holds: boolean, reason: string) => {
+    if (holds) return
+    throw new GimbalError('model-invalid', `The model contradicts itself: ${reason}`, {
+      ...(file === '' ? {} : { file }),
+      model: String(name),
+      id: artifact.id,
+    })
   }
-  if (!Object.hasOwn(QUANTITIES, quantity))
-    fail(`it forecasts ${quantity}, which is none of ${Object.keys(QUANTITIES)}`)
-  if (!(horizonUs > 0)) fail('its horizon is not positive')
-  if (!(scale > 0)) fail('its scale is not positive')
-  if (!(interval.low <= interval.high) || !(interval.level > 0 && interval.level < 1))
-    fail('its interval is upside down')
-  if (features.target !== artifact.target) fail('its features are about another instrument')
+  const texts = (...values: unknown[]) => values.every((value) => typeof value === 'string' && value !== '')
+  require(texts(name, unit, target, artifact.schemaHash), 'its name, unit, target or schema is missing')
+  require(Object.hasOwn(
+    QUANTITIES,
+    quantity,
+  ), `it forecasts ${quantity}, which is none of ${Object.keys(QUANTITIES).join(', ')}`)
+  require(horizonUs > 0, 'its horizon is not positive')
+  require(scale > 0, 'its scale is not positive')
+  require(transform === 'identity' || transform === 'exp', 'its transform is unknown')
+  require(interval?.of === 'ratio' || interval?.of === 'difference', 'its interval is of nothing known')
+  require(interval.low <= interval.high && interval.level > 0 && interval.level < 1, 'its interval is upside down')
+  require(interval.of === 'difference' || interval.low >= 0, 'its interval would change the sign')
+  require(Array.isArray(features?.features), 'it has no features')
+  require(features.target === target, 'its features are about another instrument')
+  require(Array.isArray(range?.names) && Array.isArray(range.columns), 'it has no training range')
+  require(texts(model?.kind), 'it has no model')
+  require(trained?.fromUs <= trained?.toUs, 'its training span is upside down')
+  require(texts(trained.datasetHash, trained.dataHash, trained.learner, trained.gimbal), 'its training is not told')
+  require(Array.isArray(metrics) && metrics.every(({ value }) => Number.isFinite(value)), 'a metric is no number')
+  require(Array.isArray(parents), 'its parents are not told')
 }
+
+/** What can only be positive: any other answer is none. Research judges them alike (research/forecastLearner.ts). */
+const POSITIVE: readonly Quantity[] = ['variance', 'volume', 'demand']
 
 /**
  * An artifact ready to run.
  *
- * @throws {GimbalError} `schema-mismatch` when this version would compute other features than it was trained on;
- *   `model-invalid` when its model cannot be read.
+ * @throws {GimbalError} `schema-mismatch` when this version would compute other features than it was trained on, or its
+ *   model or range is about other columns; `model-invalid` when its model cannot be read.
  */
 export class ArtifactForecaster implements Forecaster {
   readonly artifact: Artifact
@@ -170,6 +225,7 @@ export class ArtifactForecaster implements Forecaster {
   readonly #model: Model
   readonly #range: TrainingRange
   readonly #exp: boolean
+  readonly #positive: boolean
   readonly #scale: number
   readonly #ratio: boolean
   readonly #low: number
@@ -182,17 +238,12 @@ export class ArtifactForecaster implements Forecaster {
     this.horizonUs = artifact.horizonUs
     this.features = artifact.features
     this.schemaHash = artifact.schemaHash
-    const names = featureNames(artifact.features)
-    if (schemaHash(artifact.features) !== artifact.schemaHash)
-      throw new GimbalError('schema-mismatch', 'A model was trained on features this version computes differently', {
-        model: artifact.name,
-        id: artifact.id,
-        trainedBy: `gimbal ${artifact.trained.gimbal}`,
-        remedy: 'train it again, or run the version that trained it',
-      })
+    const names = requireSchema(artifact)
     this.#model = loadModel(artifact.model)
     requireColumns(this.#model.names, names)
     this.#range = new TrainingRange(artifact.range)
+    requireColumns(this.#range.names, names)
+    this.#positive = POSITIVE.includes(artifact.quantity)
     this.#exp = artifact.transform === 'exp'
     this.#scale = artifact.scale
     const { of, level, low, high } = artifact.interval
@@ -204,7 +255,8 @@ export class ArtifactForecaster implements Forecaster {
 
   forecast(sample: Float64Array, into: ForecastSlot): void {
     const answer = this.#model.predict(sample)
-    const value = (this.#exp ? Math.exp(answer) : answer) * this.#scale
+    const scaled = (this.#exp ? Math.exp(answer) : answer) * this.#scale
+    const value = Number.isFinite(scaled) && (!this.#positive || scaled > 0) ? scaled : Number.NaN
     into.value = value
     into.low = this.#ratio ? value * this.#low : value + this.#low
     into.high = this.#ratio ? value * this.#high : value + this.#high
@@ -212,15 +264,50 @@ export class ArtifactForecaster implements Forecaster {
   }
 }
 
-/** @throws {GimbalError} `model-invalid`. */
+/** Names of the features an artifact wants. @throws {GimbalError} `schema-mismatch` when this version has no such features. */
+function requireSchema({ features, schemaHash: trainedOn, name, id, trained }: Artifact): readonly string[] {
+  const refuse = (reason: string, options?: ErrorOptions): never => {
+    throw new GimbalError(
+      'schema-mismatch',
+      `A model was trained on features ${reason}`,
+      {
+        model: name,
+        id,
+        trainedBy: `gimbal ${trained.gimbal}`,
+        remedy: 'train it again, or run the version that trained it',
+      },
+      options,
+    )
+  }
+  let computed: string
+  try {
+    computed = schemaHash(features)
+  } catch (cause) {
+    // A family or a setting that is no more.
+    if (!(cause instanceof GimbalError)) throw cause
+    return refuse('this version does not have', { cause })
+  }
+  return computed === trainedOn ? featureNames(features) : refuse('this version computes differently')
+}
+
+/**
+ * The model of a spec, ready to predict.
+ *
+ * @throws {GimbalError} `model-invalid`; `schema-mismatch` when its own parts are about different columns.
+ */
 export function loadModel(spec: ModelSpec): Model {
   switch (spec.kind) {
-    case 'trees':
-      return new FlatPredictor(readLightgbmModel(spec.text))
+    case 'trees': {
+      const trees = new FlatPredictor(readLightgbmModel(spec.text))
+      if (trees.classCount === 1) return trees
+      throw new GimbalError('model-invalid', 'A forecast is one figure, and this model has classes', {
+        classes: trees.classCount,
+      })
+    }
     case 'boosted':
-      return new BoostedModel(new LinearModel(spec.base), new FlatPredictor(readLightgbmModel(spec.text)))
+      return new BoostedModel(linear(spec.base), new FlatPredictor(readLightgbmModel(spec.text)))
     case 'linear':
-      return new LinearModel(spec.parameters)
+      return linear(spec.parameters)
     case 'column': {
       const at = spec.names.indexOf(spec.column)
       if (at < 0)
@@ -229,5 +316,15 @@ export function loadModel(spec: ModelSpec): Model {
     }
     default:
       throw new GimbalError('model-invalid', 'No such kind of model', { kind: (spec as { kind: string }).kind })
+  }
+}
+
+function linear(parameters: LinearParameters): LinearModel {
+  try {
+    return new LinearModel(parameters)
+  } catch (cause) {
+    // In a file it is the file that is wrong, and no argument of anyone's.
+    if (!(cause instanceof GimbalError)) throw cause
+    throw new GimbalError('model-invalid', 'The linear part of a model cannot be read', cause.facts, { cause })
   }
 }

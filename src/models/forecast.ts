@@ -23,6 +23,8 @@ export type Quantity = keyof typeof QUANTITIES
 
 /** One forecast. */
 export interface Forecast {
+  /** Number of the model that makes it, in the order the run names its models. */
+  readonly model: number
   readonly quantity: Quantity
   /** Index of the instrument. */
   readonly instrument: number

@@ -7,7 +7,7 @@
  */
 
 import { GimbalError } from '../core/errors.ts'
-import { FeatureSet, type FeatureSetSpec } from '../features/featureSet.ts'
+import { FeatureSet, type FeatureSetSpec, schemaHash } from '../features/featureSet.ts'
 import type { Universe } from '../market/instrument.ts'
 import type { MarketState } from '../market/marketState.ts'
 import type { TapeBatch } from '../market/tape.ts'
@@ -58,24 +58,26 @@ export class ForecastDesk implements Forecasts {
   constructor(forecasters: readonly Forecaster[], universe: Universe, markets: readonly MarketState[]) {
     const bySchema = new Map<string, Forecaster[]>()
     for (const forecaster of forecasters) {
-      const group = bySchema.get(forecaster.schemaHash) ?? []
-      bySchema.set(forecaster.schemaHash, group)
-      group.push(forecaster)
-    }
-    this.#groups = [...bySchema].map(([hash, members]) => {
-      const set = new FeatureSet(members[0]!.features, universe, markets)
-      if (set.schemaHash !== hash)
+      const computed = schemaHash(forecaster.features)
+      if (computed !== forecaster.schemaHash)
         throw new GimbalError('schema-mismatch', 'A model was trained on features this version no longer computes', {
-          target: members[0]!.target,
-          trainedOn: hash,
-          computed: set.schemaHash,
+          target: forecaster.target,
+          trainedOn: forecaster.schemaHash,
+          computed,
           remedy: 'train it again',
         })
-      const slots = members.map(({ quantity, target, horizonUs, level }) => ({
-        quantity,
-        instrument: universe.index(target),
-        horizonUs,
-        level,
+      const group = bySchema.get(computed) ?? []
+      bySchema.set(computed, group)
+      group.push(forecaster)
+    }
+    this.#groups = [...bySchema.values()].map((members) => {
+      const set = new FeatureSet(members[0]!.features, universe, markets)
+      const slots = members.map((member) => ({
+        model: forecasters.indexOf(member),
+        quantity: member.quantity,
+        instrument: universe.index(member.target),
+        horizonUs: member.horizonUs,
+        level: member.level,
         timeUs: Number.NEGATIVE_INFINITY,
         value: Number.NaN,
         low: Number.NaN,

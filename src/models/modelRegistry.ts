@@ -5,7 +5,16 @@
  * retires the one before. Nothing is ever deleted or overwritten: `decisions.jsonl` says who, when and why.
  */
 
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { GimbalError } from '../core/errors.ts'
 import { type Artifact, artifactText, parseArtifact } from './artifact.ts'
@@ -32,6 +41,7 @@ export interface RegisteredModel {
 
 const EXTENSION = '.model'
 const DECISIONS = 'decisions.jsonl'
+const IDENTITY = /^[0-9a-f]{64}$/
 
 export class ModelRegistry {
   readonly folder: string
@@ -55,23 +65,22 @@ export class ModelRegistry {
   /** Every model, by name and then identity. @throws {GimbalError} `model-invalid` naming a damaged file. */
   list(): readonly RegisteredModel[] {
     if (!existsSync(this.folder)) return []
-    const decisions = new Map(this.decisions().map((decision) => [decision.id, decision]))
+    const decisions = this.#latest()
     return readdirSync(this.folder)
       .filter((name) => name.endsWith(EXTENSION))
-      .map((name) => parseArtifact(readFileSync(join(this.folder, name), 'utf8'), join(this.folder, name)))
-      .map((artifact) => {
-        const decision = decisions.get(artifact.id)
-        return { artifact, state: decision?.state ?? ('trained' as const), decision }
-      })
+      .map((name) => this.#read(name, decisions))
       .sort(({ artifact: a }, { artifact: b }) => (`${a.name} ${a.id}` < `${b.name} ${b.id}` ? -1 : 1))
   }
 
   /**
-   * A model by name, identity or the beginning of its identity. A name that several models share means the promoted one.
+   * A model by name, identity or the beginning of its identity. A name that several models share means the promoted one. By
+   * its whole identity only its own file is read: a run is not kept from starting by a model it does not use.
    *
-   * @throws {GimbalError} `model-unknown` when there is none or more than one.
+   * @throws {GimbalError} `model-unknown` when there is none or more than one; `model-invalid`.
    */
   find(asked: string): RegisteredModel {
+    if (IDENTITY.test(asked) && existsSync(join(this.folder, `${asked}${EXTENSION}`)))
+      return this.#read(`${asked}${EXTENSION}`, this.#latest())
     const all = this.list()
     const named = all.filter(({ artifact }) => artifact.name === asked)
     const promoted = named.filter(({ state }) => state === 'promoted')
@@ -108,15 +117,16 @@ export class ModelRegistry {
         },
       )
     const { artifact } = this.find(asked)
+    const decisions: ModelDecision[] = []
     if (state === 'promoted') {
       const same = ({ quantity, target, horizonUs }: Artifact) =>
         quantity === artifact.quantity && target === artifact.target && horizonUs === artifact.horizonUs
       for (const other of this.list()) {
         if (other.state !== 'promoted' || other.artifact.id === artifact.id || !same(other.artifact)) continue
-        this.#append({ id: other.artifact.id, state: 'retired', who, reason: `replaced by ${artifact.id}`, date })
+        decisions.push({ id: other.artifact.id, state: 'retired', who, reason: `replaced by ${artifact.id}`, date })
       }
     }
-    this.#append({ id: artifact.id, state, who, reason, date })
+    this.#append([...decisions, { id: artifact.id, state, who, reason, date }])
     return this.find(artifact.id)
   }
 
@@ -128,20 +138,53 @@ export class ModelRegistry {
     // What follows the last newline was torn by a crash before it counted.
     lines.pop()
     return lines.map((line, index) => {
-      try {
-        return JSON.parse(line) as ModelDecision
-      } catch (cause) {
-        throw new GimbalError(
-          'model-invalid',
-          'A line of the decisions about models is damaged',
-          { file: path, line: index + 1 },
-          { cause },
-        )
-      }
+      const decision = parseDecision(line)
+      if (decision) return decision
+      throw new GimbalError('model-invalid', 'A line of the decisions about models is damaged', {
+        file: path,
+        line: index + 1,
+      })
     })
   }
 
-  #append(decision: ModelDecision): void {
-    appendFileSync(join(this.folder, DECISIONS), `${JSON.stringify(decision)}\n`)
+  /** The last decision about each model, by identity. */
+  #latest(): ReadonlyMap<string, ModelDecision> {
+    return new Map(this.decisions().map((decision) => [decision.id, decision]))
   }
+
+  #read(name: string, decisions: ReadonlyMap<string, ModelDecision>): RegisteredModel {
+    const file = join(this.folder, name)
+    const artifact = parseArtifact(readFileSync(file, 'utf8'), file)
+    if (name !== `${artifact.id}${EXTENSION}`)
+      throw new GimbalError('model-invalid', 'A model file is not named after its identity', {
+        file,
+        remedy: `call it ${artifact.id}${EXTENSION}`,
+      })
+    const decision = decisions.get(artifact.id)
+    return { artifact, state: decision?.state ?? 'trained', decision }
+  }
+
+  /** Decisions of one moment are written at once. What a crash tore off the line before is cut away: it never counted. */
+  #append(decisions: readonly ModelDecision[]): void {
+    const path = join(this.folder, DECISIONS)
+    if (existsSync(path)) {
+      const bytes = readFileSync(path)
+      const whole = bytes.lastIndexOf(10) + 1
+      if (whole < bytes.length) truncateSync(path, whole)
+    }
+    appendFileSync(path, decisions.map((decision) => `${JSON.stringify(decision)}\n`).join(''))
+  }
+}
+
+/** A decision, or undefined for a line that is none. */
+function parseDecision(line: string): ModelDecision | undefined {
+  let decision: Partial<ModelDecision> | null
+  try {
+    decision = JSON.parse(line) as Partial<ModelDecision> | null
+  } catch {
+    return undefined
+  }
+  const { id, state, who, reason, date } = decision ?? {}
+  if (![id, who, reason, date].every((each) => typeof each === 'string')) return undefined
+  return state === 'promoted' || state === 'retired' ? (decision as ModelDecision) : undefined
 }

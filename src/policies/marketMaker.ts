@@ -151,8 +151,12 @@ export class MarketMaker implements Policy {
     this.#watchUs = Math.ceil(this.#staleUs / 2)
     this.#horizonUs = settings.forecastSeconds * SECOND_US
     if (settings.volatilityFrom === 'model' || settings.sizeByDemand > 0) {
-      this.onForecast = ({ quantity, instrument, timeUs, value }) => {
-        if (quantity === 'volume' && value > 0) this.#quotings[instrument]?.demand.add(timeUs, value)
+      this.onForecast = (forecast) => {
+        const { quantity, instrument, timeUs, value } = forecast
+        if (quantity !== 'volume' || !(value > 0) || value === Number.POSITIVE_INFINITY) return
+        // A run may forecast several horizons: only the one that sizes follow says what is usual.
+        if (forecast !== this.#context.forecasts.latest('volume', instrument, this.#horizonUs)) return
+        this.#quotings[instrument]?.demand.add(timeUs, value)
       }
     }
   }

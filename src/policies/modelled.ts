@@ -31,10 +31,10 @@ export function requireForecast(
   )
 }
 
-/** The value of a forecast, or NaN while there is none or it is older than half its horizon. */
+/** The value of a forecast, or NaN while there is none, it is not finite, or it is older than half its horizon. */
 export function freshValue(forecast: Forecast | undefined, nowUs: number): number {
   if (!forecast || nowUs - forecast.timeUs > forecast.horizonUs / 2) return Number.NaN
-  return forecast.value
+  return Number.isFinite(forecast.value) ? forecast.value : Number.NaN
 }
 
 /** Volatility per √second as a fraction, from the variance over a horizon; NaN when unknown. */

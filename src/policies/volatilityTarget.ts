@@ -150,7 +150,7 @@ export class VolatilityTarget implements Policy {
     this.#horizonUs = settings.forecastHours * HOUR_US
     if (settings.volatilityFrom === 'model' || settings.turbulenceCut > 0) {
       // A forecast comes after the row it was made of: without this, a policy on bars would trade one bar late.
-      this.onForecast = ({ instrument }) => this.#consider(instrument)
+      this.onForecast = ({ instrument, timeUs }) => this.#consider(instrument, timeUs)
     }
   }
 
@@ -203,12 +203,15 @@ export class VolatilityTarget implements Policy {
     if (!this.onForecast && nowUs >= this.#nextUs[index]) this.#decide(index, nowUs, price)
   }
 
-  #consider(index: number): void {
-    const nowUs = this.#context.clock.nowUs
+  /**
+   * @param madeUs When the forecast was made. Decisions are counted from it and not from when we hear of it: live, a
+   *   forecast heard a millisecond earlier than the last would otherwise come too soon, and its turn be skipped.
+   */
+  #consider(index: number, madeUs: number): void {
     const market = this.#context.market(index)
     const price = market.referenceTick * market.instrument.ticks.size
     if (!(price > 0) || market.down || (market.hasBook && !market.quoted)) return
-    if (nowUs >= this.#nextUs[index]) this.#decide(index, nowUs, price)
+    if (madeUs >= this.#nextUs[index]) this.#decide(index, madeUs, price)
   }
 
   /** Volatility per year; NaN while unknown. */
@@ -223,9 +226,12 @@ export class VolatilityTarget implements Policy {
     const { turbulenceCut } = this.settings
     if (turbulenceCut === 0) return 1
     const forecast = this.#context.forecasts.latest('turbulence', index, this.#horizonUs)
-    return 1 - turbulenceCut * freshValue(forecast, this.#context.clock.nowUs)
+    const probability = freshValue(forecast, this.#context.clock.nowUs)
+    // A probability is one only as far as its model was made to give one.
+    return 1 - turbulenceCut * Math.max(0, Math.min(1, probability))
   }
 
+  /** @param nowUs The moment this decision is counted from. */
   #decide(index: number, nowUs: number, price: number): void {
     const context = this.#context
     // An order of before a restart is not continued: it was decided on another forecast.

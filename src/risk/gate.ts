@@ -86,8 +86,11 @@ export interface Gate {
   /**
    * A model that a policy trades on spoke: `share` of its inputs, 0 to 1, lies outside the range of its training; NaN
    * means nobody knows. Follows from the rows heard, so a replay tells it again and no journal need keep it.
+   *
+   * @param model Number of the model among the run's: each confirms its own breaches, so one at home cannot hide one that
+   *   is not.
    */
-  reportRange(policy: number, share: number, nowUs: number): void
+  reportRange(policy: number, share: number, nowUs: number, model?: number): void
   /** An order, amendment or cancellation left: counts towards the message rate. */
   onSent(kind: 'order' | 'cancel' | 'amend', instrument: number, nowUs: number): void
   /** Acts demanded since last asked, oldest first; undefined when there are none, which is nearly always. */

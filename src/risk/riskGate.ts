@@ -47,7 +47,8 @@ export class RiskGate implements Gate, Unmet {
   readonly #venues: VenueWatch[]
   readonly #profit: PolicyProfit
   readonly #rangeRules: readonly ModelRangeRule[]
-  readonly #ranges: Guard<ModelRange>[][] = []
+  /** By policy and then by model. */
+  readonly #ranges: Guard<ModelRange>[][][] = []
   #nowUs = Number.NEGATIVE_INFINITY
   #nextCheckUs = Number.NEGATIVE_INFINITY
   /** When the check asked for is due: a microsecond after the message that asked. */
@@ -190,11 +191,13 @@ export class RiskGate implements Gate, Unmet {
    * Tells the gate how far a policy's model is from home. Called by whoever runs the model; policies hold no reference.
    *
    * @param share Share of the model's inputs outside the range of its training data, 0 to 1; NaN trips at once.
+   * @param model Number of the model: reads in a row are those of one model.
    */
-  reportRange(policy: number, share: number, nowUs: number): void {
+  reportRange(policy: number, share: number, nowUs: number, model = 0): void {
     this.#advance(nowUs)
     try {
-      const guards = (this.#ranges[policy] ??= this.#rangeRules.map((rule) =>
+      const models = (this.#ranges[policy] ??= [])
+      const guards = (models[model] ??= this.#rangeRules.map((rule) =>
         this.#guards.post(new ModelRange(rule.shareMax), rule, { of: 'policy', policy }, 'share of inputs'),
       ))
       for (const { breaker, trip } of guards)

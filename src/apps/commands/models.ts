@@ -17,6 +17,11 @@ export async function models(terminal: Terminal, options: ModelsOptions, args: s
   const registry = new ModelRegistry(options.models)
   switch (action) {
     case 'list':
+      if (asked.length > 0)
+        throw new GimbalError('argument-invalid', 'gimbal models list takes no model', {
+          given: asked.join(' '),
+          example: `gimbal models show ${asked[0]!}`,
+        })
       return list(terminal, registry)
     case 'show':
       return show(terminal, registry.find(required(asked, action)))

@@ -9,7 +9,15 @@ import { parseBreaker, type ResetWish, type ScopeNames, spellScope } from '../br
 import { runPaper, wallClockUs } from '../paper.ts'
 import { runData } from '../runData.ts'
 import { loadForecasters, modelIds } from '../runModels.ts'
-import { buildEngine, completePlan, DEFAULT_EXCHANGE, planFromJson, planToJson, riskFrom } from '../runPlan.ts'
+import {
+  buildEngine,
+  completePlan,
+  DEFAULT_EXCHANGE,
+  planFromJson,
+  planToJson,
+  requireRunnable,
+  riskFrom,
+} from '../runPlan.ts'
 import { count, EXIT, numberOption, pairs, type Terminal } from '../terminal.ts'
 import { gimbalVersion } from '../version.ts'
 import { venueData } from './venue.ts'
@@ -55,6 +63,8 @@ export async function paper(terminal: Terminal, options: PaperCommandOptions): P
     },
     universe,
   )
+  // A run that will not start must not leave a journal that the next has to agree with.
+  requireRunnable(plan, universe, loadForecasters(models, options.models).forecasters)
   const seconds = options.seconds === undefined ? undefined : numberOption(options.seconds, '--seconds', 0)
   const timer = seconds === undefined ? undefined : setTimeout(() => abort.abort(), seconds * 1000)
   try {
