@@ -185,8 +185,17 @@ function fitBase({ table, label }: ForecastSamples, rows: readonly number[], spe
     { table: gathered(table, rows), label: logs },
     { columns, missing: 'drop', ridge: spec.ridge },
   )
-  return exponentiated(fit)
+  // An exponential runs off where a column does: nothing is forecast that lies far beyond what was learnt from.
+  let [least, most] = [Number.POSITIVE_INFINITY, 0]
+  for (const row of rows) {
+    least = Math.min(least, label[row]!)
+    most = Math.max(most, label[row]!)
+  }
+  return { ...exponentiated(fit, least / BEYOND), ceiling: most * BEYOND }
 }
+
+/** How far beyond the labels learnt from a start may go. */
+const BEYOND = 10
 
 /** Share of missing figures from which a column would cost more answers than it improves. */
 const MISSING_MAX = 0.1

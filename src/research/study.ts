@@ -129,6 +129,9 @@ export async function walkModel(
   return { windows, fits, forecast }
 }
 
+/** Errors of a baseline that cannot be fitted to these data: HAR of a few minutes, GARCH of prices that stand still. */
+const UNFITTED: ReadonlySet<string> = new Set(['fit-failed', 'table-invalid', 'argument-invalid'])
+
 /** Baseline forecasts at the samples, fitted anew where the model is. NaN before the first window. */
 export async function walkBaselines(
   dataset: Dataset,
@@ -153,8 +156,7 @@ export async function walkBaselines(
       steps = walkForward(baseline, series, horizon, { first: firstStep, window: 0, every })
     } catch (error) {
       // A baseline that cannot be fitted to these data (GARCH of prices that stand still) judges nothing, and the table lacks it.
-      if (!(error instanceof GimbalError) || (error.code !== 'fit-failed' && error.code !== 'table-invalid'))
-        throw error
+      if (!(error instanceof GimbalError) || !UNFITTED.has(error.code)) throw error
       continue
     }
     const forecast = new Float64Array(timesUs.length).fill(Number.NaN)

@@ -11,7 +11,8 @@
  *
  * Forecasts in levels can come out near zero or below, where QLIKE is unbounded: none is below the least label seen in
  * training. HARQ's quadratic term can run off at both ends: its forecasts stay within what was seen (the "insanity filter"
- * of Bollerslev et al., who put the mean in its place; the nearest bound keeps a storm a storm).
+ * of Bollerslev et al., who put the mean in its place; the nearest bound keeps a storm a storm). Log variants, which grow
+ * exponentially, stay within a factor of ten of it.
  */
 
 import { GimbalError } from '../../core/errors.ts'
@@ -183,9 +184,11 @@ export function fitHarColumns(set: TrainingSet, variant: HarVariant, columns: re
   return new LinearModel(bounded(variant, regression, chosen))
 }
 
+/** How far beyond what was seen in training an exponential may go. */
+const BEYOND = 10
+
 /** The regression with the variant's link and the bounds of the header. */
 function bounded(variant: HarVariant, regression: LeastSquaresFit, { table, label }: TrainingSet): LinearParameters {
-  if (variant.startsWith('log-')) return exponentiated(regression)
   const { parameters } = regression.model
   let least = Number.POSITIVE_INFINITY
   let most = Number.NEGATIVE_INFINITY
@@ -193,6 +196,10 @@ function bounded(variant: HarVariant, regression: LeastSquaresFit, { table, labe
     if (parameters.columns.some((column) => Number.isNaN(table.columns[column]![i]!))) continue
     least = Math.min(least, label[i]!)
     most = Math.max(most, label[i]!)
+  }
+  if (variant.startsWith('log-')) {
+    const answers = exponentiated(regression)
+    return { ...answers, floor: Math.exp(least) / BEYOND, ceiling: Math.exp(most) * BEYOND }
   }
   return { ...parameters, floor: least, ceiling: variant === 'harq' ? most : null }
 }
