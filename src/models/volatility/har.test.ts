@@ -177,7 +177,9 @@ test('no forecast is below the least variance learnt from, and none of HARQ abov
     if (variant === 'harq') expect(Math.max(...out.subarray(22))).toBeLessThanOrEqual(most)
     else expect(fit.parameters.ceiling).toBeNull()
   }
-  expect(new HarForecaster('log-har').fit(series, 0, 300, 1).parameters.floor).toBeNull()
+  const logs = new HarForecaster('log-har').fit(series, 0, 300, 1).parameters
+  expect(logs.floor).toBeCloseTo(least / 10, 12)
+  expect(logs.ceiling).toBeCloseTo(most * 10, 9)
 })
 
 test('a missing step is missing in every mean that holds it, and in no other', () => {
