@@ -45,17 +45,18 @@ export function permuteLabels(labels: Labels, blockSamples: number, random: Rand
  * Features of another time: every row's figures are those of the row `samples` before it, around the end. All columns move
  * together.
  *
+ * @param first Rows before it stay as they are: figures of the warm-up, moved, would be holes where there are none.
  * @throws {GimbalError} `argument-invalid` unless the shift is a whole number that moves the rows.
  */
-export function shiftFeatures(dataset: Dataset, samples: number): Dataset {
-  const { rows } = dataset.table
-  if (!Number.isSafeInteger(samples) || rows === 0 || samples % rows === 0)
+export function shiftFeatures(dataset: Dataset, samples: number, first = 0): Dataset {
+  const rows = dataset.table.rows - first
+  if (!Number.isSafeInteger(samples) || !(rows > 0) || samples % rows === 0)
     throw new GimbalError('argument-invalid', 'Such a shift leaves every figure in its place', { samples, rows })
   const by = ((samples % rows) + rows) % rows
   const columns = dataset.table.columns.map((column) => {
     const moved = column.slice()
-    moved.set(column.subarray(rows - by))
-    moved.set(column.subarray(0, rows - by), by)
+    moved.set(column.subarray(first + rows - by), first)
+    moved.set(column.subarray(first, first + rows - by), first + by)
     return moved
   })
   const table: Table = { ...dataset.table, columns }

@@ -266,7 +266,10 @@ const MISSING_LOSS = qlike(1, 0.1)
 /** t from which on a placebo would be taken for skill. */
 const PLACEBO_T = -1.65
 
-/** The same learner where nothing can be learnt. */
+/**
+ * The same learner where nothing can be learnt. A placebo may know no more of the judged samples than the model does: labels
+ * are permuted among those each window learns from, or the mean of the future would be in them.
+ */
 async function runPlacebos(
   dataset: Dataset,
   samples: ForecastSamples,
@@ -280,63 +283,76 @@ async function runPlacebos(
   threads: TreeThreads | undefined,
 ): Promise<PlaceboRow[]> {
   const { rows, losses, overlap } = judgement
-  const { label, endsUs } = samples
   const rival = losses.get(best)!
   const random = new Random(plan.seed).fork(`placebo/${question.quantity}/${question.horizonUs}`)
-  const kinds: { name: string; doc: string; samples: ForecastSamples }[] = [
+  const first = warmUp(samples, learner)
+  const shift = drawShift(samples.table.rows - first, random)
+  const shifted = { ...samples, table: shiftFeatures(dataset, shift, first).table }
+  const kinds: { name: string; doc: string; samplesFor: (window: Walk['windows'][number]) => ForecastSamples }[] = [
     {
       name: 'labels permuted',
       doc: 'learnt from labels in another order, judged on the true ones',
-      samples: { ...samples, label: permuteLabels({ label, endsUs }, Math.max(2, 4 * overlap), random).label },
+      samplesFor: ({ train }) => ({ ...samples, label: permutedAmong(samples, train, 4 * overlap, random) }),
     },
     {
       name: 'features shifted',
       doc: 'features of another time, a quarter of the history away at least',
-      samples: { ...samples, table: shiftFeatures(dataset, drawShift(samples.table.rows, random)).table },
+      samplesFor: () => shifted,
     },
   ]
   const found: PlaceboRow[] = []
-  for (const kind of kinds) {
-    const walk = await walkOrReason(
-      kind.samples,
-      windows,
-      learner,
-      plan.seed,
-      say(turn, `placebo, ${kind.name}`),
-      threads,
-    )
-    if ('reason' in walk) {
-      const doc = `${kind.doc}; it could not be run: ${walk.reason}`
-      found.push({
-        name: `${kind.name}, ${question.quantity}`,
-        doc,
-        excess: Number.NaN,
-        dieboldMariano: Number.NaN,
-        claims: false,
-      })
+  for (const { name: kind, doc, samplesFor } of kinds) {
+    const name = `${kind}, ${question.quantity}`
+    const forecast = new Float64Array(samples.timesUs.length).fill(Number.NaN)
+    const reason = await reasonNot(async () => {
+      for (const [index, window] of windows.entries()) {
+        await turn(`placebo, ${kind}: window ${index + 1} of ${windows.length}`)
+        const made = samplesFor(window)
+        forecastRows(fitForecast(made, window.train, learner, plan.seed, threads), made.table, window.test, forecast)
+      }
+    })
+    if (reason !== undefined) {
+      const told = `${doc}; it could not be run: ${reason}`
+      found.push({ name, doc: told, excess: Number.NaN, dieboldMariano: Number.NaN, claims: false })
       continue
     }
-    const loss = lossesAt(samples.label, walk.forecast, rows)
+    const loss = lossesAt(samples.label, forecast, rows)
     const { t } = compare(loss, rival, overlap)
-    found.push({
-      name: `${kind.name}, ${question.quantity}`,
-      doc: kind.doc,
-      excess: meanOf(loss) / meanOf(rival) - 1,
-      dieboldMariano: t,
-      claims: t < PLACEBO_T,
-    })
+    found.push({ name, doc, excess: meanOf(loss) / meanOf(rival) - 1, dieboldMariano: t, claims: t < PLACEBO_T })
   }
   return found
 }
 
-/** A walk, or why there is none: a short recording whose features are moved may leave too few samples to learn from. */
-async function walkOrReason(...given: Parameters<typeof walkModel>): Promise<Walk | { readonly reason: string }> {
+/** Why a placebo cannot be run: a short recording whose features are moved may leave too few samples to learn from. */
+async function reasonNot(run: () => Promise<void>): Promise<string | undefined> {
   try {
-    return await walkModel(...given)
+    await run()
+    return undefined
   } catch (error) {
     if (!(error instanceof GimbalError) || error.code !== 'table-invalid') throw error
-    return { reason: error.message.split('\n', 1)[0]! }
+    return error.message.split('\n', 1)[0]!
   }
+}
+
+/** Labels of some samples in another order, block by block; those of all others are unknown. */
+function permutedAmong(
+  { label, endsUs }: ForecastSamples,
+  among: Uint32Array,
+  blockSamples: number,
+  random: Random,
+): Float64Array {
+  const some = new Float64Array(label.length).fill(Number.NaN)
+  for (const row of among) some[row] = label[row]!
+  // Four blocks at least: two can change places in one way only.
+  const block = Math.max(1, Math.min(blockSamples, Math.floor(among.length / 4)))
+  return permuteLabels({ label: some, endsUs }, block, random).label
+}
+
+/** Samples before the first that has all columns of the start. */
+function warmUp({ table }: ForecastSamples, { baseColumns }: LearnerSpec): number {
+  const columns = baseColumns.map((name) => table.columns[table.names.indexOf(name)]!)
+  for (let row = 0; row < table.rows; row++) if (columns.every((column) => !Number.isNaN(column[row]!))) return row
+  return 0
 }
 
 /** The model against its own log-linear start along other histories. */
