@@ -71,7 +71,8 @@ export interface TimeChart {
 /** Round numbers covering [low, high], about `wanted` of them. */
 export function niceTicks(low: number, high: number, wanted: number): number[] {
   const span = high - low
-  if (!(span > 0)) return [low]
+  // Below a trillionth of the values a step may be lost to rounding, and steps would never arrive.
+  if (!(span > 1e-12 * Math.max(Math.abs(low), Math.abs(high)))) return [low]
   const power = 10 ** Math.floor(Math.log10(span / wanted))
   const step = power * ([1, 2, 2.5, 5, 10].find((factor) => span / (factor * power) <= wanted + 1) ?? 10)
   const ticks: number[] = []

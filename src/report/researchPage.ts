@@ -158,7 +158,7 @@ const minute = (us: number) => `<time>${utc(us).slice(0, 16)}</time>`
 const prose = (text: string) =>
   escaped(text)
     .replace(/(?<=[ (])-(?=\d)/g, '−')
-    .replaceAll(' %', '\u00a0%')
+    .replace(/ (?=[%±])|(?<=±) /g, '\u00a0')
 const period = (fromUs: number, toUs: number) => `${minute(fromUs)} to ${minute(toUs)}`
 const empty = (why: string) => `<p class="empty">${why}</p>`
 const note = (text: string) => `<p class="note">${text}</p>`
@@ -271,7 +271,9 @@ function calibrationOf(judged: CalibrationTable): string {
   const left = bins.filter(({ forecast, truth }) => !(forecast > 0 && truth > 0)).length
   const missing =
     left > 0
-      ? note(`${count(left)} of ${count(bins.length)} groups are not above zero and have no place on log axes.`)
+      ? note(
+          `${count(left)} of ${count(bins.length)} groups ${left === 1 ? 'is' : 'are'} not above zero and ${left === 1 ? 'has' : 'have'} no place on log axes.`,
+        )
       : ''
   // What the field reads: a variance over the horizon as the volatility of a year.
   const yearly = (variance: number) => share(Math.sqrt((variance * 365 * DAY_US) / horizonUs))
@@ -294,12 +296,12 @@ function calibrationOf(judged: CalibrationTable): string {
     format: 'pct',
     ends: [0, 1],
     rows: [
-      { name: `${percent(level, 0)} interval`, kind: 'model', point: covered, cells: [share(covered), share(level)] },
+      { name: `${share(level, 0)} interval`, kind: 'model', point: covered, cells: [share(covered), share(level)] },
     ],
   })
   const said = !Number.isFinite(covered)
     ? 'How often the interval held is not known.'
-    : `The ${percent(level, 0)} interval held ${percent(covered, 1)} of what came: ${coverageWords(covered - level)}.`
+    : `The ${share(level, 0)} interval held ${percent(covered, 1)} of what came: ${coverageWords(covered - level)}.`
   return `<div class="question"><h3>${escaped(title)}</h3>
 ${chart === '' ? empty('No group of samples is above zero: nothing can be drawn on log axes.') : chart}${missing}
 ${bins.length > 0 ? table('Samples in groups of equal size, by forecast', [...heads], rows) : empty('No sample was grouped.')}
@@ -455,11 +457,7 @@ function pathSection(result: ResearchResult): string {
     'below zero the trees add something',
     excess,
   )}${note(`Better on ${count(below)} of ${count(excess.length)} paths; on average ${signedShare(mean)}, from ${signedShare(Math.min(...found))} to ${signedShare(Math.max(...found))}.`)}
-${table(
-  'Paths',
-  ['Path', ...excess.map((_, i) => String(i + 1))],
-  [['Loss over the start’s', ...excess.map((value) => signedShare(value))]],
-)}`
+${note(`By path, in order: ${excess.map(signedShare).join(', ')}.`)}`
 }
 
 /** One cell of a panel. */
@@ -527,11 +525,12 @@ function placeboSection({ placebos, skill }: ResearchResult): string {
   return `${note('The same learner where nothing can be learnt. Left of the dashed line a placebo would be taken for skill, and then nothing on this page could be believed. To the right it only lost to the best baseline, which is what nonsense should do.')}
 ${pointTable({
   caption: 'Diebold-Mariano t against the best baseline, beside the result’s own',
-  heads: ['t', 'loss over the best baseline’s', 'taken for skill'],
+  heads: ['t', 'loss over the best’s', 'taken for skill'],
   lines: [
     { at: 0, name: 'as good as the best baseline' },
     { at: -1.65, name: 'taken for skill beyond' },
   ],
+  whole: true,
   format: 'num',
   rows: [...own, ...rows],
 })}
@@ -591,13 +590,13 @@ function tradingOf(each: BacktestComparison): string {
       'Deepest drawdown',
       share(each.drawdownWith, 2),
       share(each.drawdownWithout, 2),
-      signedShare(each.drawdownWith - each.drawdownWithout),
+      known(each.drawdownWith - each.drawdownWithout, (points) => signedPercent(points, 2)),
     ],
     ...(each.targetErrorWith === null && each.targetErrorWithout === null
       ? []
       : [
           [
-            'Volatility over the one aimed at, less 1',
+            'Volatility against its target',
             signedShare(each.targetErrorWith),
             signedShare(each.targetErrorWithout),
             '',
@@ -725,5 +724,5 @@ ul.wideNames li{grid-template-columns:210px 1fr}
 ul.notes{padding-left:18px;max-width:84ch}ul.notes li{margin:4px 0}
 @media (max-width:640px){.top .verdict{font-size:20px}.reasons li{grid-template-columns:1fr;gap:0}
 table.facts th{width:120px}ul.wideNames li{grid-template-columns:1fr}}
-@media print{nav{display:none}.top .verdict{font-size:17pt}.pointed .points{width:34%}.reasons,.question h3{break-after:avoid}}
+@media print{nav{display:none}.top .verdict{font-size:17pt}.pointed .points{width:34%}.question h3+.note{break-after:avoid}}
 `

@@ -39,12 +39,14 @@ export interface PointTable {
   readonly format: 'num' | 'pct'
   /** Ends of the axis, where they are a matter of meaning rather than of what is shown. */
   readonly ends?: readonly [number, number]
+  /** Every point has its place on the axis, however far it lies from the others. */
+  readonly whole?: boolean
 }
 
 /** Draws points and intervals row by row: reads on a phone, prints, and is a table to a screen reader. */
-export function pointTable({ caption, heads, rows, lines, format, ends }: PointTable): string {
+export function pointTable({ caption, heads, rows, lines, format, ends, whole }: PointTable): string {
   const marks = lines.map(({ at }) => at)
-  const [low, high] = ends ?? pointRange(rows, marks)
+  const [low, high] = ends ?? pointRange(rows, marks, whole === true)
   const axis = linear(low, high, 4, format)
   const grid = axis.ticks.map(({ at }) => `<line class="gridline" x1="${at}%" x2="${at}%" y1="0" y2="100%"/>`).join('')
   const ruled = lines
@@ -60,7 +62,9 @@ export function pointTable({ caption, heads, rows, lines, format, ends }: PointT
     const name = `${row.kind === 'model' ? `<b>${escaped(row.name)}</b>` : escaped(row.name)}${tag}`
     return `<tr class="${row.kind}"><th scope="row">${name}</th><td class="points" aria-hidden="true"><svg width="100%" height="22">${grid}${ruled}${drawn}</svg></td>${row.cells.map((cell) => `<td class="figure">${cell}</td>`).join('')}</tr>`
   })
-  const ticks = axis.ticks.map(({ at, text }) => `<span style="left:${at}%">${text}</span>`).join('')
+  const ticks = axis.ticks
+    .map(({ at, text }, i) => `<span${i % 2 === 1 ? ' class="odd"' : ''} style="left:${at}%">${text}</span>`)
+    .join('')
   const named = lines
     .filter(({ at }) => at !== 0 && Number.isFinite(at))
     .map(({ at, name }) => `${name} (${format === 'pct' ? percent(at, 1) : plain(at, 3)})`)
@@ -97,13 +101,13 @@ const FAR = 8
 const INTERVAL_REACH = 1
 
 /** The axis of rows of points: what most need, with a little air. */
-function pointRange(rows: readonly PointRow[], lines: readonly number[]): [number, number] {
+function pointRange(rows: readonly PointRow[], lines: readonly number[], whole: boolean): [number, number] {
   const points = rows.map(({ point }) => point).filter(Number.isFinite)
   const marks = lines.filter(Number.isFinite)
   if (points.length === 0) return marks.length > 0 ? [Math.min(...marks) - 1, Math.max(...marks) + 1] : [0, 1]
   const middle = median(points)
   const usual = median(points.map((point) => Math.abs(point - middle)))
-  const near = rows.filter(({ point }) => usual === 0 || Math.abs(point - middle) <= FAR * usual)
+  const near = rows.filter(({ point }) => whole || usual === 0 || Math.abs(point - middle) <= FAR * usual)
   const ends = [...near.map(({ point }) => point).filter(Number.isFinite), ...marks]
   let low = Math.min(...ends)
   let high = Math.max(...ends)
@@ -142,10 +146,10 @@ export function barTable(
   const body = rows.map(({ name, shares, cells }) => {
     const bars = shares.map((share, i) =>
       Number.isFinite(share)
-        ? `<rect class="bar${i}" x="0" y="${3 + 8 * i}" width="${coordinate((share / most) * 100)}%" height="7"/>`
+        ? `<rect class="bar${i}" x="0" y="${3 + 8 * i}" width="${coordinate((Math.max(0, share) / most) * 100)}%" height="7"/>`
         : '',
     )
-    return `<tr><th scope="row">${escaped(name)}</th><td class="points" aria-hidden="true"><svg width="100%" height="21">${bars.join('')}</svg></td>${cells.map((cell) => `<td class="figure">${cell}</td>`).join('')}</tr>`
+    return `<tr><th scope="row">${escaped(name).replaceAll('/', '/<wbr>')}</th><td class="points" aria-hidden="true"><svg width="100%" height="21">${bars.join('')}</svg></td>${cells.map((cell) => `<td class="figure">${cell}</td>`).join('')}</tr>`
   })
   const key = legend.map((text, i) => `<span><i class="bar${i}"></i>${escaped(text)}</span>`).join('')
   const head = heads.map((each) => `<th scope="col" class="figure">${escaped(each)}</th>`).join('')
@@ -178,11 +182,13 @@ function linear(low: number, high: number, wanted: number, format: 'num' | 'pct'
 
 /** Decades, and 2 and 5 times them where decades alone would be too few. */
 function logarithmic(low: number, high: number): Axis {
-  const part = (value: number) => Math.log(value / low) / Math.log(high / low)
-  const decades = Math.log10(high / low)
+  // Differences of logarithms: the quotient of the ends may be beyond any number.
+  const part = (value: number) => (Math.log(value) - Math.log(low)) / (Math.log(high) - Math.log(low))
+  const decades = Math.log10(high) - Math.log10(low)
   const factors = decades > 2.5 ? [1] : decades > 0.6 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9]
   const ticks: { at: string; text: string }[] = []
-  for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++) {
+  const every = Math.max(1, Math.ceil(decades / 8))
+  for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power += every) {
     for (const factor of factors) {
       const value = factor * 10 ** power
       if (value < low || value > high) continue
@@ -262,8 +268,8 @@ export function calibrationChart(title: string, points: readonly CalibrationPoin
   if (known.length === 0) return ''
   const ends = known.flatMap(({ forecast, truth }) => [forecast, truth])
   const [least, most] = [Math.min(...ends), Math.max(...ends)]
-  const air = Math.max((most / least) ** 0.06, 1.05)
-  const [low, high] = [least / air, most * air]
+  const air = Math.max(most ** 0.06 / least ** 0.06, 1.05)
+  const [low, high] = [Math.max(least / air, Number.MIN_VALUE), Math.min(most * air, Number.MAX_VALUE)]
   const axis = logarithmic(low, high)
   const line = known.map(({ forecast, truth }) => spot(axis, axis, forecast, truth)).join('L')
   const dots = known.map(
@@ -368,6 +374,9 @@ export function stateColours(states: number): readonly string[] {
   return ['--sky', '--green', '--orange', '--red', '--purple', '--blue', '--grey']
 }
 
+/** More moments than this are averaged before they are drawn: finer stripes than a screen's cannot be read. */
+const MOMENTS_DRAWN = 160
+
 /** Draws probabilities stacked to one over time. Moments at which any is unknown are left out. */
 export function stackedChart(
   title: string,
@@ -377,23 +386,29 @@ export function stackedChart(
 ): string {
   const known = timesUs.flatMap((_, i) => (states.every(({ values }) => Number.isFinite(values[i])) ? [i] : []))
   if (known.length === 0) return ''
-  const x = timed(timesUs[known[0]!]!, timesUs[known.at(-1)!]!)
+  const each = Math.ceil(known.length / MOMENTS_DRAWN)
+  const parts = Array.from({ length: Math.ceil(known.length / each) }, (_, k) => known.slice(k * each, (k + 1) * each))
+  const meanOf = (values: readonly number[], part: readonly number[]) =>
+    part.reduce((sum, i) => sum + values[i]!, 0) / part.length
+  const moments = parts.map((part) => meanOf(timesUs, part))
+  const x = timed(moments[0]!, moments.at(-1)!)
   const y = linear(0, 1, 4, 'pct')
   const colours = stateColours(states.length)
-  const below = new Float64Array(known.length)
+  const below = new Float64Array(parts.length)
   let shapes = ''
   for (const [state, { values }] of states.entries()) {
-    const lower = known.map((i, k) => spot(x, y, timesUs[i]!, Math.min(1, below[k]!)))
-    for (const [k, i] of known.entries()) below[k]! += values[i]!
-    const upper = known.map((i, k) => spot(x, y, timesUs[i]!, Math.min(1, below[k]!))).reverse()
+    const lower = moments.map((timeUs, k) => spot(x, y, timeUs, Math.min(1, below[k]!)))
+    for (const [k, part] of parts.entries()) below[k]! += meanOf(values, part)
+    const upper = moments.map((timeUs, k) => spot(x, y, timeUs, Math.min(1, below[k]!))).reverse()
     shapes += `<path class="stacked" style="fill:var(${colours[state % colours.length]!})" d="M${[...lower, ...upper].join('L')}Z"/>`
   }
   return framed({
     title,
-    unit:
-      known.length === timesUs.length
-        ? 'probability, stacked to 100 %'
-        : `probability, stacked to 100 %; unknown at ${count(timesUs.length - known.length)} of ${count(timesUs.length)} moments`,
+    unit: [
+      'stacked to 100 %',
+      ...(each > 1 ? [`mean of every ${count(each)} of ${count(known.length)} moments`] : []),
+      ...(known.length < timesUs.length ? [`unknown at ${count(timesUs.length - known.length)} more`] : []),
+    ].join(', '),
     description,
     heightPx: 190,
     x,
@@ -479,7 +494,7 @@ export const PLOT_STYLE = `
 .pointed{table-layout:auto}
 .pointed .points{width:38%;min-width:150px;padding-right:18px}
 .pointed .points svg{display:block;overflow:visible}
-.pointed th[scope=row]{overflow-wrap:anywhere;white-space:normal;min-width:104px}
+.pointed th[scope=row]{overflow-wrap:break-word;white-space:normal;min-width:104px}
 .pointed td,.pointed th{padding-top:1px;padding-bottom:1px;vertical-align:middle}
 .pointed .ticks{position:relative;height:18px;font-size:11.5px;font-weight:400}
 .pointed .ticks span{position:absolute;transform:translateX(-50%);white-space:nowrap}
@@ -491,7 +506,7 @@ export const PLOT_STYLE = `
 .placebo .whisker{stroke:var(--purple)}.placebo .point{fill:var(--panel);stroke:var(--purple);stroke-width:2}
 .point.worse{fill:var(--red)}
 .pointed use{fill:var(--grey)}.model use{fill:var(--blue)}
-rect.bar0,.legend i.bar0{fill:var(--blue);background:var(--blue)}rect.bar1,.legend i.bar1{fill:var(--sky);background:var(--sky);opacity:.75}
+rect.bar0,.legend i.bar0{fill:var(--blue);background:var(--blue)}rect.bar1,.legend i.bar1{fill:var(--grey);background:var(--grey);opacity:.7}
 .pointed .legend{margin-left:0;flex-wrap:nowrap}
 .still .plot{cursor:default;touch-action:auto;user-select:auto}
 .still .plot .over{pointer-events:auto;overflow:visible}
@@ -503,5 +518,6 @@ rect.bar0,.legend i.bar0{fill:var(--blue);background:var(--blue)}rect.bar1,.lege
 .heat{margin:8px 0 4px}.heat svg{display:block;height:20px;width:calc(100% - 64px);margin-left:64px;background:var(--panel);outline:1px solid var(--grid)}
 .heat rect{fill:var(--red)}
 .heat figcaption{margin-left:64px;margin-bottom:2px}
-@media (max-width:640px){.heat svg{width:calc(100% - 52px);margin-left:52px}.heat figcaption{margin-left:52px}}
+@media (max-width:640px){.pointed .points{width:30%;min-width:104px;padding-right:12px}.pointed th[scope=row]{min-width:96px}.ticks .odd{display:none}
+.pointed .legend{flex-wrap:wrap}.wide caption{max-width:calc(100vw - 32px)}.pointed th,.pointed td{padding-right:9px}.heat svg{width:calc(100% - 52px);margin-left:52px}.heat figcaption{margin-left:52px}}
 `
