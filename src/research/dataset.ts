@@ -20,9 +20,9 @@ export interface TargetPath {
   readonly startUs: number
   readonly stepUs: number
   readonly points: number
-  /** Price to reckon with, quote per base; NaN while unknown or not to be trusted (lost updates, outage). */
+  /** Price by the rules of features/clockedPrice.ts, quote per base; NaN while unknown (lost updates, outage, silence). */
   readonly price: Float64Array
-  /** Traded so far, in quote; bars count half to each side. */
+  /** Traded so far, in quote: by bars, half to each side, where they fill the step, else by trades. */
   readonly buyVolume: Float64Array
   readonly sellVolume: Float64Array
   /** Quoted spread as a fraction of the mid; NaN without a touch. */

@@ -1,6 +1,7 @@
 /** @file Recording a dataset: one pass over a tape, features by the code the engine runs, and the target's path beside them. */
 
 import { GimbalError } from '../core/errors.ts'
+import { ClockedPrice } from '../features/clockedPrice.ts'
 import { FeatureSet, type FeatureSetSpec } from '../features/featureSet.ts'
 import { ASK, BID, isLevel } from '../market/book.ts'
 import type { Instrument, Universe } from '../market/instrument.ts'
@@ -121,12 +122,20 @@ class PathRecorder {
   #buyVolume = 0
   #sellVolume = 0
   #funding = 0
+  /** Since the last point: traded by side, in bars, and how much time those bars cover. */
+  #stepBuys = 0
+  #stepSells = 0
+  #stepBars = 0
+  #stepCoveredUs = 0
+  /** The rules by which features trust a price: what is learnt and what is learnt from must be the same quantity. */
+  readonly #price: ClockedPrice
 
   constructor(market: MarketState, stepUs: number) {
     if (!(stepUs > 0) || !Number.isSafeInteger(stepUs))
       throw new GimbalError('config-invalid', 'The path’s step is a whole number of microseconds above 0', { stepUs })
     this.#market = market
     this.#stepUs = stepUs
+    this.#price = new ClockedPrice(market, stepUs, 1)
   }
 
   /** Everything up to `heardUs` has been heard: writes the points that are due. */
@@ -139,16 +148,16 @@ class PathRecorder {
       this.#startUs = Math.ceil(timeUs / this.#stepUs) * this.#stepUs
       this.#dueUs = this.#startUs
     }
+    this.#price.onRow(batch, row, timeUs)
     const kind = batch.kind[row]!
     if (kind === Kind.TRADE) {
       const worth = quoteWorth(this.#market.instrument, batch.tick[row]!, batch.lots[row]!)
       const side = batch.side[row]!
-      this.#buyVolume += side > 0 ? worth : side < 0 ? 0 : worth / 2
-      this.#sellVolume += side < 0 ? worth : side > 0 ? 0 : worth / 2
+      this.#stepBuys += side > 0 ? worth : side < 0 ? 0 : worth / 2
+      this.#stepSells += side < 0 ? worth : side > 0 ? 0 : worth / 2
     } else if (kind === Kind.BAR_CLOSE) {
-      const worth = quoteWorth(this.#market.instrument, batch.tick[row]!, batch.lots[row]!)
-      this.#buyVolume += worth / 2
-      this.#sellVolume += worth / 2
+      this.#stepBars += quoteWorth(this.#market.instrument, batch.tick[row]!, batch.lots[row]!)
+      this.#stepCoveredUs += batch.value[row]!
     } else if (kind === Kind.FUNDING && (batch.flags[row]! & Flag.SUSPECT) === 0) this.#funding += batch.value[row]!
   }
 
@@ -169,14 +178,18 @@ class PathRecorder {
 
   #write(): void {
     const market = this.#market
-    const sound = !market.down && (!market.hasBook || market.quoted)
     const point = this.#point
+    // Recordings may hold a step twice, as trades and as bars; bars that do not fill the step say nothing of it.
+    const barred = this.#stepCoveredUs === this.#stepUs
+    this.#buyVolume += barred ? this.#stepBars / 2 : this.#stepBuys
+    this.#sellVolume += barred ? this.#stepBars / 2 : this.#stepSells
+    this.#stepBuys = this.#stepSells = this.#stepBars = this.#stepCoveredUs = 0
     point[0] = this.#buyVolume
     point[1] = this.#sellVolume
     point[2] = market.quoted ? (2 * (market.bestAsk - market.bestBid)) / (market.bestAsk + market.bestBid) : Number.NaN
-    point[3] = sound && market.hasBook ? displayedDepth(market) : Number.NaN
+    point[3] = market.quoted && market.hasBook ? displayedDepth(market) : Number.NaN
     point[4] = this.#funding
-    this.#points.push(sound ? market.referenceTick * market.instrument.ticks.size : Number.NaN, point)
+    this.#points.push(this.#price.valueAt(this.#dueUs / this.#stepUs) * market.instrument.ticks.size, point)
     this.#dueUs += this.#stepUs
   }
 }
