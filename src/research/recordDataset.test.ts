@@ -100,6 +100,34 @@ describe('points worked out by hand', () => {
     expect([...path.funding]).toEqual(about([0, 2e-4, 1e-4, 1e-4, 1e-4], 15))
   })
 
+  test('so does a sample, in a recording that ends with it, too', () => {
+    const quotes = new WrittenTape()
+    for (const [seconds, width] of [
+      [0.5, 1],
+      [1, 2],
+      [1.000001, 3],
+      [2, 4],
+      [4, 5],
+    ] as const) {
+      quotes.row(seconds, Kind.QUOTE, { side: 1, tick: 10_000 - width, lots: 5, flags: 0 })
+      quotes.row(seconds, Kind.QUOTE, { side: -1, tick: 10_000 + width, lots: 5 })
+    }
+    const whole = quotes.whole
+    const recorder = new DatasetRecorder(
+      plan(whole, 0, 1e6),
+      whole.universe,
+      merged(sourceOf(whole)),
+      quotes.startUs + 2e6,
+    )
+    while (recorder.run(100));
+    for (const { table, timesUs, path: points } of [record(whole, 0, 1e6), recorder.finish()]) {
+      const widths = [2, 4, 4, 5].slice(0, timesUs.length)
+      const ticks = table.columns[table.names.indexOf('spread/ticks')]!
+      expect([...ticks]).toEqual(about(widths.map((width) => 2 * width)))
+      expect([...points.spread]).toEqual(about(widths.map((width) => (2 * width) / 10_000)))
+    }
+  })
+
   test('spread and depth are those of a sound book, the depth within ten basis points of the mid', () => {
     expect([...path.spread]).toEqual(about([2 / 10_000, 4 / 10_001, Number.NaN, 2 / 20_000, 2 / 20_000], 12))
     // The bid 200 ticks below is 2 % away at first and 1 % later: never near enough.
