@@ -325,6 +325,18 @@ describe('what stands at the top', () => {
     expect(section(html, 'trading').text).toContain('Neither run paid or earned anything')
   })
 
+  test.each([
+    [2, 'with', 'and trading on it earned more after costs.'],
+    [0.5, 'with', 'but no edge after costs: trading on it earned no more than chance allows.'],
+    [-2, 'with', 'but no edge after costs: trading on it earned less.'],
+    [2, 'without', 'though trading on it earned more after costs.'],
+    [-2, 'without', 'and no edge after costs: trading on it earned less.'],
+  ])('a difference of profits of t %d %s skill: “%s”', (differenceT, skilled, ending) => {
+    const skill = skilled === 'with' ? found.skill : [{ ...hourly, trimmed: { ...hourly.trimmed, model: 1 } }]
+    const { sentence } = judge({ ...found, skill, backtests: [{ ...found.backtests[0]!, differenceT }] })
+    expect(sentence.endsWith(`; ${ending}`), sentence).toBe(true)
+  })
+
   test('a generated market is called one, and an invalid study too', () => {
     const claims = { ...found, placebos: [{ ...found.placebos[0]!, dieboldMariano: -4.2, claims: true }] }
     const html = renderResearch({ ...full, ...claims, provenance: 'synthetic', verdict: judge(claims) })
@@ -512,6 +524,12 @@ describe('pictures', () => {
     expect(ys[2]).toBeLessThan(alarm)
   })
 
+  test('a window that reached the alarm stands out in its table, and no other', () => {
+    expect(section(page, 'drift').markup.match(/<b class="negative">[^<]*<\/b>/g)).toEqual([
+      '<b class="negative">1.97</b>',
+    ])
+  })
+
   test('paths below zero lie under the line and above it over it', () => {
     const { markup } = section(page, 'paths')
     const zero = Number(markup.match(/class="zero" x1="0" x2="100%" y1="([\d.]+)%"/)![1])
@@ -524,6 +542,13 @@ describe('pictures', () => {
     const bars = [...markup.matchAll(/<rect class="(below|above)"[^>]*><title>[^:]*: (\d+)<\/title>/g)]
     const total = (side: string) => bars.reduce((sum, [, at, many]) => sum + (at === side ? Number(many) : 0), 0)
     expect([total('below'), total('above')]).toEqual([3, 4])
+  })
+
+  test('configurations that tie are not called overfitted without a word', () => {
+    const overfitting = { ...found.overfitting, pbo: 1, logits: [0, 0, 0] }
+    const { text } = section(renderResearch({ ...full, overfitting }), 'overfitting')
+    expect(text).toContain('there was nothing to choose between')
+    expect(section(page, 'overfitting').text).not.toContain('nothing to choose between')
   })
 
   test('regimes fill the whole height at every moment', () => {

@@ -397,7 +397,7 @@ function driftOf(name: string, rows: readonly DriftRow[]): string {
     rows.map((row) => ({ value: row.outside, text: share(row.outside, 2) })),
   )
   return `<div class="question"><h3>${escaped(name)}</h3>
-${note(`The model lost less than the best baseline in ${count(better)} of ${count(rows.length)} windows; the error CUSUM reached its alarm in ${count(alarms)}.`)}
+${note(`The model lost less than the best baseline in ${count(better)} of ${count(rows.length)} windows; the error CUSUM reached its alarm in ${alarms === 0 ? 'none' : count(alarms)}.`)}
 ${lines}${cusum}${psi}${outside}
 ${table(
   'Window by window',
@@ -478,6 +478,12 @@ function overfittingSection(result: ResearchResult): string {
           `Of ${count(configurations)} configurations the chosen one can only be ${configurations === 2 ? 'the better or the worse' : 'at few ranks'}: these figures say little, and the logits take few values.`,
         )
       : ''
+  const tied =
+    logits.length > 0 && logits.every((logit) => logit === 0)
+      ? note(
+          'All configurations did equally well wherever they were judged: a tie counts as overfitting, so the probability says only that there was nothing to choose between.',
+        )
+      : ''
   const mechanical = slope < -0.9 && slope > -1.1
   return `${firstOnly(result)}<dl class="key">
 ${cell('Configurations', count(configurations), 'each counts as a trial')}
@@ -485,7 +491,7 @@ ${cell('Probability of backtest overfitting', share(pbo), 'how often the best in
 ${cell('Slope', two(slope), `of the other half’s performance on the choosing half’s${mechanical ? '; −1 is what two halves of one whole give where the same configuration always wins' : ''}`)}
 ${cell('SPA p', chance(spaConsistent), `consistent; lower ${chance(spaLower)}, upper ${chance(spaUpper)}: whether the best configuration beats the best baseline, counted as the best of all; below 0.05 is needed`)}
 ${cell('Reality check p', chance(realityCheck), 'White’s, of the same question; poor configurations among them make it harder to pass')}
-</dl>${few}
+</dl>${few}${tied}
 ${note('CSCV cuts time into blocks and lets every half of them choose once and the other half judge (Bailey, Borwein, López de Prado and Zhu 2016). A logit above 0 says that the chosen one was above the median where it was judged. SPA is Hansen’s test of superior predictive ability (2005).')}
 ${logits.length > 0 ? countChart('Logits of the chosen one’s rank', `${count(logits.length)} halves, thinned for drawing; red lies at or below the median`, logits) : empty('No logits were kept.')}`
 }

@@ -67,7 +67,7 @@ export function pointTable({ caption, heads, rows, lines, format, ends, whole }:
     .join('')
   const named = lines
     .filter(({ at }) => at !== 0 && Number.isFinite(at))
-    .map(({ at, name }) => `${name} (${format === 'pct' ? percent(at, 1) : plain(at, 3)})`)
+    .map(({ at, name }) => `${name} (${format === 'pct' ? percent(at, 1) : plain(at, 4)})`)
   const note = named.length > 0 ? `<p class="note">Dashed: ${escaped(named.join('; '))}.</p>` : ''
   const head = heads.map((each) => `<th scope="col" class="figure">${escaped(each)}</th>`).join('')
   return `<div class="wide"><table class="pointed"><caption>${escaped(caption)}</caption><thead><tr><th></th><th class="points" aria-hidden="true"><div class="ticks">${ticks}</div></th>${head}</tr></thead><tbody>${body.join('')}</tbody></table></div>${note}`
@@ -97,8 +97,10 @@ export const POINT_SYMBOLS = '<path id="beyond-left" d="M7 -4L0 0L7 4Z"/><path i
 
 /** A point further from the middle of all than so many times the usual distance does not stretch the axis: an arrow says it. */
 const FAR = 8
+/** Fewer rows than this have no usual distance. */
+const FAR_ROWS = 8
 /** An interval stretches the axis by at most so much of the reach of the points. */
-const INTERVAL_REACH = 1
+const INTERVAL_REACH = 3
 
 /** The axis of rows of points: what most need, with a little air. */
 function pointRange(rows: readonly PointRow[], lines: readonly number[], whole: boolean): [number, number] {
@@ -107,7 +109,9 @@ function pointRange(rows: readonly PointRow[], lines: readonly number[], whole: 
   if (points.length === 0) return marks.length > 0 ? [Math.min(...marks) - 1, Math.max(...marks) + 1] : [0, 1]
   const middle = median(points)
   const usual = median(points.map((point) => Math.abs(point - middle)))
-  const near = rows.filter(({ point }) => whole || usual === 0 || Math.abs(point - middle) <= FAR * usual)
+  const near = rows.filter(
+    ({ point }) => whole || points.length < FAR_ROWS || usual === 0 || Math.abs(point - middle) <= FAR * usual,
+  )
   const ends = [...near.map(({ point }) => point).filter(Number.isFinite), ...marks]
   let low = Math.min(...ends)
   let high = Math.max(...ends)
@@ -427,7 +431,7 @@ export function countChart(title: string, unit: string, values: readonly number[
     Number.NEGATIVE_INFINITY,
   ] as [number, number])
   // Zero is an edge: what fell on either side of it is the question.
-  const reach = Math.max(Math.abs(least), Math.abs(most), 1e-9)
+  const reach = Math.max(Math.abs(least), Math.abs(most)) || 1
   const half = Math.min(15, Math.max(5, Math.ceil(Math.sqrt(known.length) / 2)))
   const width = (reach * 1.0001) / half
   const bins = new Array<number>(2 * half).fill(0)

@@ -262,15 +262,6 @@ export function judge({ skill, placebos, overfitting, leaks, backtests }: Judged
       differenceT === null || idle(each) ? null : earnedMore(each),
     )
   }
-  const profitable = backtests.some(earnedMore)
-  const afterCosts =
-    backtests.length === 0
-      ? 'nothing was traded on it'
-      : backtests.every(idle)
-        ? 'but the policy told of it never traded, so nothing is known of profit'
-        : profitable
-          ? 'and trading on it earned more after costs'
-          : 'but no edge after costs: trading on it earned no more than chance allows'
   if (leaks.length > 0 || placebos.some(({ claims }) => claims))
     return {
       finding: 'invalid',
@@ -284,14 +275,14 @@ export function judge({ skill, placebos, overfitting, leaks, backtests }: Judged
       const half = (best.excessHigh - best.excessLow) / 2
       return `${table.quantity} over ${spanText(table.horizonUs)}: beats ${best.name} by ${(100 * best.excess).toFixed(1)} ± ${(100 * half).toFixed(1)} % of ${lossName(table)}`
     })
-    return { finding: 'edge', sentence: `${claims.join('; ')}; ${afterCosts}.`, reasons, passed }
+    return { finding: 'edge', sentence: `${claims.join('; ')}; ${afterCosts(backtests, true)}.`, reasons, passed }
   }
   const best = skill.map(bestBaseline).find((row) => row !== undefined)
   const why =
     lucky && won.length > 0
       ? 'the choice among configurations may be luck'
       : `${best?.name ?? 'the best baseline'} is not beaten`
-  return { finding: 'no-edge', sentence: `No edge: ${why}; ${afterCosts}.`, reasons, passed }
+  return { finding: 'no-edge', sentence: `No edge: ${why}; ${afterCosts(backtests, false)}.`, reasons, passed }
 }
 
 /** The baseline with the least loss. */
@@ -304,6 +295,16 @@ export function bestBaseline(table: SkillTable): SkillRow | undefined {
 /** Whether neither run earned or paid anything. */
 function idle({ profitWith, profitWithout, costsWith, costsWithout }: BacktestComparison): boolean {
   return [profitWith, profitWithout, costsWith, costsWithout].every((dollars) => dollars === 0)
+}
+
+/** What trading on the forecast came to, as the end of a sentence about its skill. */
+function afterCosts(backtests: readonly BacktestComparison[], skilled: boolean): string {
+  if (backtests.length === 0) return 'nothing was traded on it'
+  if (backtests.every(idle))
+    return `${skilled ? 'but' : 'and'} the policy told of it never traded, so nothing is known of profit`
+  if (backtests.some(earnedMore)) return `${skilled ? 'and' : 'though'} trading on it earned more after costs`
+  const less = backtests.every(({ differenceT }) => differenceT !== null && differenceT < T_NEEDED)
+  return `${skilled ? 'but' : 'and'} no edge after costs: trading on it earned ${less ? 'less' : 'no more than chance allows'}`
 }
 
 function earnedMore({ differenceT }: BacktestComparison): boolean {
