@@ -126,3 +126,28 @@ test('figures find the same bins, on a bound, beside it, beyond all and missing'
     )
   both('turn', nothing, (kernel) => kernel.interleave(FIXED, 512, 200, 9, BINS, STRIDE))
 })
+
+test('the best threshold is the same one, gain and sums to the bit', () => {
+  // Cells as words of 9 bits of count: some empty, some sums below nothing.
+  const cells = (wide: boolean) => (memory: DataView, random: Random) => {
+    for (let cell = 0; cell < 256; cell++) {
+      const at = HISTOGRAM + cell * (wide ? 16 : 8)
+      const rows = BigInt(Math.max(0, random.integer(-1, 3)))
+      const gradient = rows === 0n ? 0n : BigInt(random.integer(-1e9, 1e9))
+      const hessian = rows === 0n ? 0n : BigInt(random.integer(0, 1e6))
+      memory.setBigInt64(at, wide ? gradient : (gradient << 9n) + rows, true)
+      if (wide) memory.setBigInt64(at + 8, (hessian << 9n) + rows, true)
+    }
+  }
+  const found = [
+    both('packed', cells(false), (kernel) =>
+      kernel.scanPacked(HISTOGRAM, 254, 9, 2 ** -25, 3.25, 300, 300, 0.5, 9, 1e-3, 0.1, LEFT),
+    ),
+    both('wide', cells(true), (kernel) =>
+      kernel.scanWide(HISTOGRAM, 254, 9, 2 ** -25, 2 ** -12, 3.25, 2e4, 300, 0.5, 9, 1e-3, 0.01, LEFT),
+    ),
+  ]
+  for (const bin of found) expect(bin).toBeGreaterThan(0)
+  const none = newMemory(262_144)
+  expect(kernelOf(none).scanPacked(HISTOGRAM, 254, 9, 1, 0, 0, 0, 0, 1, 1, 0, LEFT)).toBe(-1)
+})

@@ -71,6 +71,43 @@ export interface TreeKernel {
   /** Bin of each figure: how many of the 255 ascending bounds lie below it; `missing` for NaN. */
   bin32(values: number, count: number, bounds: number, missing: number, out: number): void
   bin64(values: number, count: number, bounds: number, missing: number, out: number): void
+  /**
+   * The best threshold of a column, unhindered by penalties on sums, ranges or directions: right halves grow from the cell
+   * `last` down, cells without rows are passed over, the first of equal gains wins. Units turn whole numbers into figures.
+   *
+   * @param toBeat Gain of both halves a split must exceed.
+   * @param out Where four doubles go when one does: gain of both halves; gradient, hessian and rows of the left one.
+   * @returns Greatest bin that goes left; -1 when no split exceeds `toBeat`.
+   */
+  scanPacked(
+    cells: number,
+    last: number,
+    countBits: number,
+    unit: number,
+    gradient: number,
+    hessian: number,
+    rows: number,
+    lambdaL2: number,
+    rowsMin: number,
+    hessianMin: number,
+    toBeat: number,
+    out: number,
+  ): number
+  scanWide(
+    cells: number,
+    last: number,
+    countBits: number,
+    unit: number,
+    hessianUnit: number,
+    gradient: number,
+    hessian: number,
+    rows: number,
+    lambdaL2: number,
+    rowsMin: number,
+    hessianMin: number,
+    toBeat: number,
+    out: number,
+  ): number
   /** out[row × stride + feature] = columns[feature × columnStride + row], bytes. */
   interleave(columns: number, columnStride: number, count: number, features: number, out: number, stride: number): void
 }

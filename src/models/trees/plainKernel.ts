@@ -172,6 +172,82 @@ export class PlainKernel implements TreeKernel {
     return bin
   }
 
+  scanPacked(
+    cells: number,
+    last: number,
+    countBits: number,
+    unit: number,
+    gradient: number,
+    hessian: number,
+    rows: number,
+    lambdaL2: number,
+    rowsMin: number,
+    hessianMin: number,
+    toBeat: number,
+    out: number,
+  ): number {
+    const leaf = { gradient, hessian, rows, lambdaL2, rowsMin, hessianMin, toBeat }
+    return this.#scan(cells, last, countBits, unit, Number.NaN, leaf, out)
+  }
+
+  scanWide(
+    cells: number,
+    last: number,
+    countBits: number,
+    unit: number,
+    hessianUnit: number,
+    gradient: number,
+    hessian: number,
+    rows: number,
+    lambdaL2: number,
+    rowsMin: number,
+    hessianMin: number,
+    toBeat: number,
+    out: number,
+  ): number {
+    const leaf = { gradient, hessian, rows, lambdaL2, rowsMin, hessianMin, toBeat }
+    return this.#scan(cells, last, countBits, unit, hessianUnit, leaf, out)
+  }
+
+  /** Sums are whole numbers times a power of two below 2^53: doubles add them exactly, as 64-bit words do. */
+  #scan(
+    cells: number,
+    last: number,
+    countBits: number,
+    unit: number,
+    hessianUnit: number,
+    leaf: Record<'gradient' | 'hessian' | 'rows' | 'lambdaL2' | 'rowsMin' | 'hessianMin' | 'toBeat', number>,
+    out: number,
+  ): number {
+    const words = this.#words
+    const wide = !Number.isNaN(hessianUnit)
+    const above = (at: number) => (words[at + 1]! | 0) * 2 ** (32 - countBits) + (words[at]! >>> countBits)
+    let best = leaf.toBeat
+    let found = -1
+    let right = 0
+    let rightHessian = 0
+    let rightRows = 0
+    for (let bin = last; bin >= 1; bin--) {
+      const at = cells / 4 + bin * (wide ? 4 : 2)
+      const count = words[wide ? at + 2 : at]! & (2 ** countBits - 1)
+      if (count === 0) continue
+      right += (wide ? (words[at + 1]! | 0) * TWO_32 + words[at]! : above(at)) * unit
+      rightRows += count
+      rightHessian += wide ? above(at + 2) * hessianUnit : count
+      if (rightRows < leaf.rowsMin || rightHessian < leaf.hessianMin) continue
+      const leftRows = leaf.rows - rightRows
+      const leftHessian = leaf.hessian - rightHessian
+      if (leftRows < leaf.rowsMin || leftHessian < leaf.hessianMin) break
+      const left = leaf.gradient - right
+      const gain = (left * left) / (leftHessian + leaf.lambdaL2) + (right * right) / (rightHessian + leaf.lambdaL2)
+      if (!(gain > best)) continue
+      best = gain
+      found = bin - 1
+      this.#doubles.set([gain, left, leftHessian, leftRows], out / 8)
+    }
+    return found
+  }
+
   interleave(
     columns: number,
     columnStride: number,

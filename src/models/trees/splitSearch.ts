@@ -7,7 +7,7 @@
  * LightGBM (src/treelearner/feature_histogram.hpp; MIT), so that equal data grow equal trees.
  */
 
-import { CELLS } from './kernel.ts'
+import { CELLS, type TreeKernel } from './kernel.ts'
 import { RECORD, type TreePlan } from './treePlan.ts'
 
 /** Where a record holds what. Doubles, but for the set: eight 32-bit words from double {@link Found.SET} on. */
@@ -99,6 +99,9 @@ export class SplitSearch {
   readonly #hessian = new Float64Array(CELLS)
   readonly #rows = new Float64Array(CELLS)
   readonly #order = new Int32Array(CELLS)
+  readonly #kernel: TreeKernel
+  readonly #out: number
+  readonly #scanned: Float64Array
   /** What one unit of a fixed-point gradient or hessian is; set each round. */
   gradientUnit = 1
   hessianUnit = 1
@@ -109,7 +112,12 @@ export class SplitSearch {
     rules: SplitRules,
     monotone: Int8Array,
     categorical: Uint8Array,
+    kernel: TreeKernel,
+    lane: number,
   ) {
+    this.#kernel = kernel
+    this.#out = plan.scanned + lane * 64
+    this.#scanned = new Float64Array(buffer, this.#out, 4)
     this.#rules = rules
     this.#monotone = monotone
     this.#categorical = categorical
@@ -135,7 +143,6 @@ export class SplitSearch {
     this.#records[at + Found.GAIN] = Number.NEGATIVE_INFINITY
     const bins = this.#binCounts[feature]!
     if (bins < 2) return
-    this.#unpack(histogram, bins)
     const { lambdaL1, lambdaL2, gainMin } = this.#rules
     const free = leaf.low === Number.NEGATIVE_INFINITY && leaf.high === Number.POSITIVE_INFINITY
     const output = leafOutput(leaf.gradient, leaf.hessian, lambdaL1, lambdaL2, leaf.low, leaf.high)
@@ -144,8 +151,10 @@ export class SplitSearch {
       : gainAt(leaf.gradient, leaf.hessian, lambdaL1, lambdaL2, output)
     // Both sides of the comparison are rounded: in a leaf of equal gradients no split may win by that.
     const gainToBeat = before + 1e-14 * Math.abs(before) + gainMin
-    if (this.#categorical[feature] === 1) this.#searchCategories(leaf, bins, gainToBeat, at)
-    else this.#searchThresholds(feature, leaf, bins, gainToBeat, at, free)
+    if (this.#categorical[feature] === 1) {
+      this.#unpack(histogram, bins)
+      this.#searchCategories(leaf, bins, gainToBeat, at)
+    } else this.#searchThresholds(feature, histogram, leaf, bins, gainToBeat, at, free)
   }
 
   /** Cells to sums of gradients, hessians and rows by bin, all exact. */
@@ -175,6 +184,7 @@ export class SplitSearch {
 
   #searchThresholds(
     feature: number,
+    histogram: number,
     leaf: LeafSums,
     bins: number,
     gainToBeat: number,
@@ -184,51 +194,52 @@ export class SplitSearch {
     const missing = this.#missingBins[feature]!
     const last = missing < 0 ? bins - 1 : bins - 2
     const simple = free && this.#monotone[feature] === 0 && this.#rules.lambdaL1 === 0
+    if (!simple || missing >= 0) this.#unpack(histogram, bins)
     const best = simple
-      ? this.#scanDown(leaf, last, gainToBeat, at)
+      ? this.#scanDown(histogram, leaf, last, gainToBeat, at)
       : this.#scanDownGeneral(feature, leaf, last, gainToBeat, at)
-    if (missing >= 0 && this.#rows[missing]! > 0)
-      this.#scanUp(feature, leaf, last, Math.max(best, gainToBeat), gainToBeat, at)
+    if (missing >= 0 && this.#rows[missing]! > 0) this.#scanUp(feature, leaf, last, best, gainToBeat, at)
   }
 
   /** Thresholds from the greatest down, missing figures to the left: unhindered values, no L1 penalty. Returns the best gain. */
-  #scanDown(leaf: LeafSums, last: number, gainToBeat: number, at: number): number {
-    const gradients = this.#gradient
-    const hessians = this.#hessian
-    const counts = this.#rows
+  #scanDown(histogram: number, leaf: LeafSums, last: number, gainToBeat: number, at: number): number {
     const { lambdaL2, rowsPerLeafMin } = this.#rules
-    const hessianMin = this.#hessianMin
-    let rightGradient = 0
-    let rightHessian = 0
-    let rightRows = 0
-    let best = gainToBeat
-    let found = -1
-    let foundGradient = 0
-    let foundHessian = 0
-    let foundRows = 0
-    for (let bin = last; bin >= 1; bin--) {
-      if (counts[bin] === 0) continue // The same split as the one before.
-      rightGradient += gradients[bin]!
-      rightHessian += hessians[bin]!
-      rightRows += counts[bin]!
-      if (rightRows < rowsPerLeafMin || rightHessian < hessianMin) continue
-      const leftRows = leaf.rows - rightRows
-      const leftHessian = leaf.hessian - rightHessian
-      if (leftRows < rowsPerLeafMin || leftHessian < hessianMin) break
-      const leftGradient = leaf.gradient - rightGradient
-      const gain =
-        (leftGradient * leftGradient) / (leftHessian + lambdaL2) +
-        (rightGradient * rightGradient) / (rightHessian + lambdaL2)
-      if (gain > best) {
-        best = gain
-        found = bin - 1
-        foundGradient = leftGradient
-        foundHessian = leftHessian
-        foundRows = leftRows
-      }
-    }
-    if (found >= 0) this.#write(at, best - gainToBeat, found, 1, foundGradient, foundHessian, foundRows, 0)
-    return best
+    const { gradient, hessian, rows } = leaf
+    const [countBits, unit, hessianMin, out] = [this.#countBits, this.gradientUnit, this.#hessianMin, this.#out]
+    const bin = this.#wide
+      ? this.#kernel.scanWide(
+          histogram,
+          last,
+          countBits,
+          unit,
+          this.hessianUnit,
+          gradient,
+          hessian,
+          rows,
+          lambdaL2,
+          rowsPerLeafMin,
+          hessianMin,
+          gainToBeat,
+          out,
+        )
+      : this.#kernel.scanPacked(
+          histogram,
+          last,
+          countBits,
+          unit,
+          gradient,
+          hessian,
+          rows,
+          lambdaL2,
+          rowsPerLeafMin,
+          hessianMin,
+          gainToBeat,
+          out,
+        )
+    if (bin < 0) return gainToBeat
+    const found = this.#scanned
+    this.#write(at, found[0]! - gainToBeat, bin, 1, found[1]!, found[2]!, found[3]!, 0)
+    return found[0]!
   }
 
   #scanDownGeneral(feature: number, leaf: LeafSums, last: number, gainToBeat: number, at: number): number {

@@ -175,7 +175,7 @@ export class TreeJobs {
     this.hessian = plan.wide ? new Float64Array(buffer, plan.hessian, plan.rows * plan.classes) : undefined
     this.#lane = lane
     this.#kernel = kernelOf(memory)
-    this.#search = new SplitSearch(buffer, plan, terms.rules, terms.monotone, terms.categorical)
+    this.#search = new SplitSearch(buffer, plan, terms.rules, terms.monotone, terms.categorical, this.#kernel, lane)
     this.#sums = new Float64Array(buffer, plan.sums)
     this.#groups = new Int32Array(buffer, plan.groups, 2 * plan.features)
     this.#active = new Int32Array(buffer, plan.active, plan.features)

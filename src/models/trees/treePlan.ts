@@ -85,6 +85,8 @@ export interface TreePlan extends FitSize {
   /** Best split per column, of both halves of a split; whether a column may be used; bins that go left. */
   readonly records: number
   readonly allowed: number
+  /** Per thread, what a scan found. */
+  readonly scanned: number
   readonly goesLeft: number
   /** Groups of columns histograms are made of: first column, and 8 or 1. */
   readonly groups: number
@@ -163,6 +165,7 @@ export function planFit(size: FitSize, sampleRows: number, histogramBytes: numbe
     sums: take(chunks * 2 * classes * 8),
     records: take(2 * features * RECORD * 8),
     allowed: take(2 * features),
+    scanned: take(lanes * 64),
     goesLeft: take(CELLS),
     groups: take(features * 8),
     active: take(features * 4),

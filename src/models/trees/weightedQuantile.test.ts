@@ -10,8 +10,8 @@ const shares = fc.constantFrom(0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
 test('no figure has a smaller pinball loss, and a weight is a number of repetitions', () => {
   fc.assert(
     fc.property(values, shares, fc.infiniteStream(fc.integer({ min: 0, max: 3 })), (given, alpha, weights) => {
-      const weight = given.map(() => Number(weights.next().value))
-      if (weight.every((each) => each === 0)) weight[0] = 1
+      const weight: number[] = given.map(() => Number(weights.next().value ?? 1))
+      if (!weight.some((each) => each > 0)) weight[0] = 1
       const loss = (at: number) =>
         given.reduce((sum, y, i) => sum + weight[i]! * (y > at ? alpha * (y - at) : (1 - alpha) * (at - y)), 0)
       const answer = weightedQuantile(Float64Array.from(given), Float64Array.from(weight), alpha)

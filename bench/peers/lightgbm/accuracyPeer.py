@@ -1,0 +1,31 @@
+"""LightGBM on its own examples, for accuracy.mjs: reads settings and tables there, writes forecasts of every seed.
+
+   python accuracyPeer.py FOLDER
+"""
+
+import json
+import sys
+
+import lightgbm
+import numpy as np
+
+folder = sys.argv[1]
+for case in json.load(open(f"{folder}/cases.json")):
+
+    def read(name, part):
+        try:
+            return np.fromfile(f"{folder}/{case['name']}.{part}.{name}", dtype=np.float64)
+        except FileNotFoundError:
+            return None
+
+    def table(part):
+        return read("figures", part).reshape(case["columns"], -1).T
+
+    for seed in case["seeds"]:
+        parameters = dict(case["lightgbm"], seed=seed, verbose=-1, num_threads=2)
+        data = lightgbm.Dataset(
+            table("train"), read("labels", "train"), weight=read("weights", "train"), init_score=read("starts", "train")
+        )
+        model = lightgbm.train(parameters, data, case["rounds"])
+        raw = model.predict(table("test"), raw_score=True)
+        raw.astype(np.float64).tofile(f"{folder}/{case['name']}.{seed}.raw")
