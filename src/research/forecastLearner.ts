@@ -119,7 +119,17 @@ export function fitForecast(
   const wanted = Number(spec.trees['rounds'] ?? 1)
   let ensemble: TreeEnsemble | null = null
   let rounds = 0
-  if (wanted > 0 && training.rows.length >= LEAST && validation.rows.length >= LEAST) {
+  if (training.rows.length < LEAST || validation.rows.length < LEAST)
+    throw new GimbalError(
+      'table-invalid',
+      'Too few samples have an answer of the start: its columns are missing there',
+      {
+        learnt: training.rows.length,
+        heldBack: validation.rows.length,
+        least: LEAST,
+      },
+    )
+  if (wanted > 0) {
     const settings = readSettings('the trees', TREE_SETTINGS, {
       ...spec.trees,
       objective: 'qlike',
