@@ -93,6 +93,8 @@ export interface QuestionResult {
   readonly judgement: Judgement
   /** Name of the best baseline. */
   readonly best: string
+  /** Baselines that could not be fitted to these data, and judge nothing. */
+  readonly unfitted: readonly string[]
   /** Fitted to every sample with a label: what is written into the registry. */
   readonly final: FittedForecast
 }
@@ -113,7 +115,7 @@ export async function researchQuestion(
   const study: StudyPlan = { ...plan, ...question, learner: chosen }
   const walk = await walkModel(samples, windows, chosen, plan.seed, say(turn, 'model'), threads)
   const baselines = await walkBaselines(dataset, labels, study, windows, turn)
-  const forecasts = new Map([['model', walk.forecast], ...baselines])
+  const forecasts = new Map([['model', walk.forecast], ...baselines.forecasts])
   const judgement = judgeForecasts(labels, timesUs, forecasts, question.horizonUs)
   const skill = skillTable(judgement, labels, timesUs, forecasts, study)
   const best = bestBaseline(skill)!.name
@@ -155,6 +157,7 @@ export async function researchQuestion(
     labels,
     judgement,
     best,
+    unfitted: baselines.unfitted,
     final,
   }
 }
@@ -217,22 +220,26 @@ async function searchLuck(
     trials.push({ question, learner, score: meanOf(loss) })
     walked.push(loss)
   }
-  if (walked.length < 2 || rows.length < 2 * BLOCKS) return { trials, overfitting: null }
+  // Configurations that came out alike, to the last bit, are one: a tie is neither luck nor skill.
+  const distinct = walked.filter(
+    (loss, i) => !walked.slice(0, i).some((other) => other.every((value, k) => value === loss[k])),
+  )
+  if (distinct.length < 2 || rows.length < 2 * BLOCKS) return { trials, overfitting: null }
   const luck = backtestOverfitting(
-    walked.map((loss) => loss.map((value) => -value)),
+    distinct.map((loss) => loss.map((value) => -value)),
     BLOCKS,
     'mean',
   )
   const random = new Random(plan.seed).fork('spa')
   const spa = superiorPredictiveAbility(
-    walked.map((loss) => loss.map((value, i) => rival[i]! - value)),
+    distinct.map((loss) => loss.map((value, i) => rival[i]! - value)),
     () => random.uniform(),
     { blockMean: Math.max(1, judgement.overlap) },
   )
   return {
     trials,
     overfitting: {
-      configurations: walked.length,
+      configurations: distinct.length,
       pbo: luck.probability,
       logits: thinned(luck.logits, LOGITS_KEPT),
       slope: luck.degradation.slope,
