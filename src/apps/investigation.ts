@@ -204,6 +204,12 @@ export async function investigate(
       notes: [
         ...(opened ? [opened] : []),
         `Every model was judged on samples after the first ${(100 * firstShare).toFixed(0)} % of the history only, window by window, by a fit to what was known before.`,
+        ...outcome.results
+          .filter(({ unfitted }) => unfitted.length > 0)
+          .map(
+            ({ question, unfitted }) =>
+              `${question.quantity} over ${span(question.horizonUs)}: these data are too few to fit ${unfitted.join(', ')}, which judge nothing.`,
+          ),
         `Trading used models fitted before the judged span and kept unchanged through it.`,
       ],
     }

@@ -114,6 +114,11 @@ describe('what may not be seen', () => {
     expect(shared).toBeGreaterThan(0)
     expect(one!.ensemble!.trees.slice(0, shared)).toEqual(other!.ensemble!.trees.slice(0, shared))
     expect(other!.scale).not.toBeCloseTo(one!.scale, 1)
+    // Split conformal: of 400 scores at most 20 lie beyond each bound.
+    const { low, high } = other!
+    const ratios = [...forecasts(other!, whole)].map((said, i) => label[i]! / said).slice(HELD_FROM)
+    expect(ratios.filter((ratio) => ratio < low)).toHaveLength(19)
+    expect(ratios.filter((ratio) => ratio > high)).toHaveLength(19)
   })
 })
 
@@ -244,7 +249,7 @@ describe('what is missing', () => {
   })
 
   test('a column of the start that is missing often is left out of it', () => {
-    const samples = holed(5)
+    const samples = holed(7)
     const fit = fitForecast(samples, first(2000), QUICK, 1)
     expect(fit.base.columns).toEqual([])
     expect(forecasts(fit, samples).every((value) => value > 0)).toBe(true)

@@ -93,28 +93,29 @@ class LastForecaster implements SeriesForecaster<Record<string, never>> {
 
 const DAY_US = 86_400e6
 
+/** Days that must be known before the first forecast for a week to be among the spans. */
+const DAYS_FOR_A_WEEK = 10
+
 /**
- * Spans of the HAR family in steps: the horizon, a day and a week where the step is shorter than a day and the horizon than
- * that; for second-long steps multiples of the horizon, since there is no week to look back on.
+ * Spans of the HAR family in steps: the horizon, a day and a week where enough days are known before the first forecast; else
+ * multiples of the horizon, since there is no week to look back on.
+ *
+ * @param known Steps before the first forecast.
  */
-export function harSpans(stepUs: number, horizonUs: number, points: number): readonly number[] {
+export function harSpans(stepUs: number, horizonUs: number, known: number): readonly number[] {
   const horizon = Math.max(1, Math.round(horizonUs / stepUs))
   const day = Math.round(DAY_US / stepUs)
-  const spans = 7 * day * 4 < points ? [horizon, day, 7 * day] : [horizon, 5 * horizon, 22 * horizon]
+  const spans = known >= DAYS_FOR_A_WEEK * day ? [horizon, day, 7 * day] : [horizon, 5 * horizon, 22 * horizon]
   return [...new Set(spans)].sort((a, b) => a - b)
 }
 
-/** Everything a forecast of this quantity is held against. */
-export function baselinesFor(
-  quantity: Quantity,
-  stepUs: number,
-  horizonUs: number,
-  points: number,
-): SeriesForecaster[] {
+/** Everything a forecast of this quantity is held against. @param known Steps before the first forecast. */
+export function baselinesFor(quantity: Quantity, stepUs: number, horizonUs: number, known: number): SeriesForecaster[] {
   const general = [new MeanForecaster(), new LastForecaster()] as SeriesForecaster[]
   if (quantity !== 'variance')
     return [...general, new EwmaForecaster(RISK_METRICS_LAMBDA), new EwmaForecaster()] as SeriesForecaster[]
-  return [...general, ...volatilityBaselines(harSpans(stepUs, horizonUs, points), true).slice(1)]
+  // The first of them, the random walk of single steps, is `last` where the horizon is a step, and hopeless elsewhere.
+  return [...general, ...volatilityBaselines(harSpans(stepUs, horizonUs, known), true).slice(1)]
 }
 
 /** Memories tried for the past labels of {@link labelBaselines}. */
@@ -160,6 +161,8 @@ export function labelBaselines(
     let sum = 0
     let judged = 0
     for (let i = 0; i < first; i++) {
+      // Of the last samples before the first forecast the labels were not known then.
+      if (!(endsUs[i]! <= timesUs[first]!)) continue
       const loss = qlike(label[i]!, forecast[i]!)
       if (!Number.isFinite(loss)) continue
       sum += loss

@@ -64,19 +64,16 @@ export function labelsOf(dataset: Dataset, quantity: Quantity, horizonUs: number
 }
 
 /**
- * Zeros, which short windows of a quiet market hold, are raised to a tenth of the least positive label of the first tenth of
- * the samples that have one: QLIKE knows no zero, and a floor taken from all labels would know the future.
+ * Zeros, which short windows of a quiet market hold, and figures nearly as small are raised to a tenth of the least positive
+ * label of the first tenth of the samples that have one: QLIKE knows no zero, and a floor taken from all labels would know the
+ * future. Where nothing ever happened no label is known.
  */
 function floored(label: Float64Array): Float64Array {
-  let least = Number.POSITIVE_INFINITY
-  let seen = 0
-  const enough = Math.max(50, label.length / 10)
-  for (let i = 0; i < label.length && seen < enough; i++) {
-    if (!(label[i]! > 0)) continue
-    least = Math.min(least, label[i]!)
-    seen++
-  }
-  const floor = least / 10
+  const known = label.filter((value) => !Number.isNaN(value))
+  const beginning = known.subarray(0, Math.max(50, known.length / 10)).filter((value) => value > 0)
+  const first = known.find((value) => value > 0)
+  if (first === undefined) return label.map(() => Number.NaN)
+  const floor = (beginning.length > 0 ? beginning.reduce((a, b) => Math.min(a, b)) : first) / 10
   return label.map((value) => Math.max(value, floor))
 }
 
@@ -132,31 +129,40 @@ export async function walkModel(
 /** Errors of a baseline that cannot be fitted to these data: HAR of a few minutes, GARCH of prices that stand still. */
 const UNFITTED: ReadonlySet<string> = new Set(['fit-failed', 'table-invalid', 'argument-invalid'])
 
-/** Baseline forecasts at the samples, fitted anew where the model is. NaN before the first window. */
+/** Forecasts of the baselines. */
+export interface BaselineWalk {
+  /** One a sample by name; NaN before the first window and where a baseline had no answer. */
+  readonly forecasts: ReadonlyMap<string, Float64Array>
+  /** Names of those that could not be fitted: they judge nothing, and a result has to say so. */
+  readonly unfitted: readonly string[]
+}
+
+/** Baseline forecasts at the samples, fitted anew as often as the model is, each time to everything known by then. */
 export async function walkBaselines(
   dataset: Dataset,
   labels: Labels,
   plan: StudyPlan,
   windows: readonly WalkForwardSplit[],
   turn: Turn,
-): Promise<Map<string, Float64Array>> {
+): Promise<BaselineWalk> {
   const { path, timesUs } = dataset
   const first = windows[0]!.test[0]!
-  if (plan.quantity === 'demand') return new Map(labelBaselines(labels, timesUs, first))
+  if (plan.quantity === 'demand') return { forecasts: labelBaselines(labels, timesUs, first), unfitted: [] }
   const series = stepSeries(path, plan.quantity)
   const horizon = Math.round(plan.horizonUs / path.stepUs)
   const step = (sample: number) => Math.floor((timesUs[sample]! - path.startUs) / path.stepUs)
   const firstStep = step(first)
   const every = Math.max(1, Math.ceil((path.points - firstStep) / windows.length))
   const found = new Map<string, Float64Array>()
-  for (const baseline of baselinesFor(plan.quantity, path.stepUs, plan.horizonUs, path.points)) {
+  const unfitted: string[] = []
+  for (const baseline of baselinesFor(plan.quantity, path.stepUs, plan.horizonUs, firstStep)) {
     await turn(`baseline ${baseline.name}`)
     let steps: Float64Array
     try {
       steps = walkForward(baseline, series, horizon, { first: firstStep, window: 0, every })
     } catch (error) {
-      // A baseline that cannot be fitted to these data (GARCH of prices that stand still) judges nothing, and the table lacks it.
       if (!(error instanceof GimbalError) || !UNFITTED.has(error.code)) throw error
+      unfitted.push(baseline.name)
       continue
     }
     const forecast = new Float64Array(timesUs.length).fill(Number.NaN)
@@ -166,7 +172,7 @@ export async function walkBaselines(
     }
     found.set(baseline.name, forecast)
   }
-  return found
+  return { forecasts: found, unfitted }
 }
 
 /** Losses of several forecasts on the samples where all of them, and the truth, are there. */
