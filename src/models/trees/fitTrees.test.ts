@@ -262,6 +262,22 @@ describe('every objective', () => {
     expect([...ensemble.trees[0]!.leafValue]).toEqual([expect.closeTo(7 / 3 - 1, 12), expect.closeTo(20 / 3 - 2, 12)])
   })
 
+  test('rows validated on may start from scores of their own, with the constant or without', () => {
+    const column = Array.from({ length: 40 }, (_, i) => i)
+    const label = column.map((x) => (x < 20 ? 10 : 14))
+    const initScore = Float64Array.from(column, (x) => x / 10)
+    const validation = setOf(
+      [column],
+      label.map((y, i) => y + initScore[i]!),
+      { initScore },
+    )
+    const given = { rounds: 1, leaves: 2, learningRate: 1, rowsPerLeafMin: 1, minDataInBin: 1 }
+    for (const boostFromAverage of [true, false]) {
+      const { validationLoss } = train(setOf([column], label), { ...given, boostFromAverage }, { validation })
+      expect(validationLoss[0]).toBeCloseTo(0, 12)
+    }
+  })
+
   test('leaf values of the absolute and the quantile loss are the medians and quantiles of their rows', () => {
     const columns = [[1, 1, 1, 1, 1, 2, 2, 2, 2, 2]]
     const label = [1, 2, 3, 4, 100, 11, 12, 13, 14, -100]
@@ -603,6 +619,14 @@ describe('what must be refused', () => {
     ['nothing but zeros to take the logarithm of', setOf([[1, 2]], [0, 0]), { objective: 'poisson' }, 'table-invalid'],
     ['weights of 0 alone', { ...set, weight: new Float64Array(3) }, {}, 'table-invalid'],
     ['scores of another class', { ...set, initScore: new Float64Array(6) }, {}, 'table-invalid'],
+    ['a score that is no number', { ...set, initScore: Float64Array.of(0, Number.NaN, 0) }, {}, 'table-invalid'],
+    [
+      'gradients beyond all numbers',
+      { ...set, initScore: Float64Array.of(0, 800, 0) },
+      { objective: 'poisson' },
+      'table-invalid',
+    ],
+    ['a column of categories that is not there', setOf([[1, 2, 3]], [1, 0, 1], {}, [4]), {}, 'table-invalid'],
     ['a monotone column nobody knows', set, { monotone: '+x7' }, 'config-invalid'],
     ['a monotone column without a sign', set, { monotone: 'x0' }, 'config-invalid'],
     ['monotone medians', set, { monotone: '+x0', objective: 'regression_l1' }, 'config-invalid'],

@@ -129,6 +129,9 @@ function requireScores({ table, initScore }: TrainingSet, classes: number): void
       classes,
       scores: initScore.length,
     })
+  const bad = initScore ? initScore.findIndex((score) => !Number.isFinite(score)) : -1
+  if (bad >= 0)
+    throw new GimbalError('table-invalid', 'A starting score is not a number', { row: bad, score: initScore![bad]! })
 }
 
 /** Greatest category a set of bits is kept for. */
@@ -136,7 +139,12 @@ const CATEGORY_MAX = 2 ** 20 - 1
 
 function requireCategories({ columns, names }: Table, categorical: readonly number[]): void {
   for (const column of categorical) {
-    const values = columns[column]!
+    const values = columns[column]
+    if (!values)
+      throw new GimbalError('table-invalid', 'There is no such column of categories', {
+        column,
+        columns: columns.length,
+      })
     for (let row = 0; row < values.length; row++) {
       const value = values[row]!
       if (Number.isNaN(value) || (Number.isInteger(value) && value >= 0 && value <= CATEGORY_MAX)) continue
@@ -278,10 +286,9 @@ class Fit {
     for (const [number, given] of [this.#set, validation].entries()) {
       if (!given) continue
       const { score, rows } = this.#jobs.sets[number]!.labelled
+      // Rows to validate on may start from scores of their own: the constant then comes with the first tree.
       if (given.initScore) score.set(given.initScore)
-      else score.fill(0)
-      for (const [k, constant] of constants.entries())
-        if (constant !== 0) for (let i = k * rows; i < (k + 1) * rows; i++) score[i]! += constant
+      else for (const [k, constant] of constants.entries()) score.fill(constant, k * rows, (k + 1) * rows)
     }
     return constants
   }
@@ -344,6 +351,12 @@ class Fit {
       gradient += this.#sums[2 * (chunk * classCount + k)]!
       hessian += this.#sums[2 * (chunk * classCount + k) + 1]!
     }
+    if (!Number.isFinite(gradient + hessian))
+      throw new GimbalError('table-invalid', 'Training diverged: gradients are no longer numbers', {
+        objective: this.#settings.objective,
+        class: k,
+        round: Math.floor(this.#trees.length / classCount) + 1,
+      })
     // Bits left beside the count; and sums must stay exact as doubles.
     const beside = Math.min(52, 63 - plan.countBits)
     const gradientBits = plan.wide ? 52 : beside
@@ -372,13 +385,15 @@ class Fit {
       if (first) values[leaf]! += bias
     }
     // The first tree carries the constant; setting scores rather than adding keeps them the sum of the trees to the bit.
-    words[Word.ASSIGN] = first ? 1 : 0
+    const assign = (given: TrainingSet | undefined) => (first && !given?.initScore ? 1 : 0)
+    words[Word.ASSIGN] = assign(this.#set)
     this.#addTo(0, leaves, 0)
     if (this.#seen < plan.rows) {
       this.#grower.route(0, this.#seen, plan.rows - this.#seen, plan.leaves)
       this.#addTo(0, leaves, plan.leaves)
     }
     if (plan.validationRows > 0) {
+      words[Word.ASSIGN] = assign(this.#options.validation)
       this.#grower.route(1, 0, plan.validationRows, plan.leaves)
       this.#addTo(1, leaves, plan.leaves)
     }

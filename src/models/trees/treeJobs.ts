@@ -77,7 +77,9 @@ export const Word = {
   ASSIGN: 113,
   /** 1 when leaves are quantiles. */
   RENEW: 114,
+  /** Bit per staged column: 1 when it holds singles. */
   SINGLE: 115,
+  /** Rows sampled for bounds. */
   SAMPLED: 116,
   /** Per thread: serial of the histogram it has added to. */
   USED: 128,

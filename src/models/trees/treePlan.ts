@@ -136,7 +136,7 @@ export function planFit(size: FitSize, sampleRows: number, histogramBytes: numbe
   const wordBytes = wide ? 16 : 8
   const slotBytes = blocks * CELLS * wordBytes
   const slots = Math.max(2, Math.min(leaves, Math.floor(histogramBytes / slotBytes)))
-  const stagedColumns = Math.min(features, Math.max(2, 2 * lanes))
+  const stagedColumns = Math.min(features, 32, Math.max(2, 2 * lanes)) // At most the bits of a word: see Word.SINGLE.
   const chunks = Math.ceil(Math.max(rows, size.validationRows) / ROWS_PER_CHUNK)
   const plan: Omit<TreePlan, 'bytes'> = {
     ...size,
