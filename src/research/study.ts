@@ -321,7 +321,10 @@ function trimmedMean(values: Float64Array): number {
   return mean(sorted.subarray(0, Math.ceil(sorted.length * (1 - TRIM))))
 }
 
-/** R² of the regression of ln truth on ln forecast. */
+/** Spread of logarithms, relative to their size, that rounding alone can make of a constant. */
+const CONSTANT = 1e-24
+
+/** R² of the regression of ln truth on ln forecast; NaN where one of them is the same everywhere. */
 function logR2(label: Float64Array, forecast: Float64Array, rows: readonly number[]): number {
   let [x, y] = [0, 0]
   for (const i of rows) {
@@ -338,5 +341,6 @@ function logR2(label: Float64Array, forecast: Float64Array, rows: readonly numbe
     xy += dx * dy
     yy += dy * dy
   }
-  return xx > 0 && yy > 0 ? (xy * xy) / (xx * yy) : Number.NaN
+  const varies = (squares: number, mean: number) => squares > CONSTANT * rows.length * (1 + mean * mean)
+  return varies(xx, x) && varies(yy, y) ? (xy * xy) / (xx * yy) : Number.NaN
 }
