@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { Instrument, Universe } from './instrument.ts'
-import { TapeSink } from './message.ts'
+import { STREAMS, streamOfKind, TapeSink } from './message.ts'
 import { Flag, Kind } from './tape.ts'
 
 const universe = new Universe([
@@ -70,4 +70,16 @@ test('funding rates and scalars are kept as they are, on no grid', () => {
   sink.row(Kind.FUNDING, 0, 0, 28_800_000_000, 0.0000125)
   sink.end()
   expect([sink.batch.lots[0], sink.batch.value[0]]).toEqual([28_800_000_000, 0.0000125])
+})
+
+test('every kind of row has its stream, but for what may come in any of them, and every stream has its kinds', () => {
+  const homeless = Object.entries(Kind).filter(([, kind]) => streamOfKind(kind) === undefined)
+  expect(homeless.map(([name]) => name).sort()).toEqual([
+    ...['GAP', 'OUTAGE', 'OWN_ACCEPTED', 'OWN_AMENDED', 'OWN_CANCELLED', 'OWN_FILLED', 'OWN_REJECTED'],
+  ])
+  const found = new Set(Object.values(Kind).map(streamOfKind))
+  expect(STREAMS.filter((stream) => !found.has(stream))).toEqual([])
+  expect(streamOfKind(0)).toBeUndefined()
+  const told = [Kind.DEPTH, Kind.TRADE, Kind.QUOTE, Kind.BAR_CLOSE, Kind.FUNDING_FORECAST, Kind.DELEVERAGING, Kind.VEGA]
+  expect(told.map(streamOfKind)).toEqual(['book', 'trade', 'quote', 'bar', 'funding', 'liquidation', 'option'])
 })

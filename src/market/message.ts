@@ -31,7 +31,11 @@ export const STREAMS = [
 ] as const
 export type Stream = (typeof STREAMS)[number]
 
-/** The stream that rows of a kind belong to; a book's gap or outage may come in any, and is counted to none. */
+/**
+ * The stream that rows of a kind belong to by themselves, for tapes that were not imported: a catalog knows the streams of its
+ * messages, where an option's quote or a block's base fee come with the option and the block. A book's gap or outage may come in
+ * any stream and is counted to none, like our own orders.
+ */
 export function streamOfKind(kind: number): Stream | undefined {
   switch (kind) {
     case Kind.DEPTH:
