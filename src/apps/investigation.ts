@@ -171,7 +171,7 @@ export async function investigate(
     const found = {
       skill: outcome.results.map(({ skill }) => skill),
       placebos,
-      overfitting: outcome.results[0]!.overfitting,
+      overfitting: outcome.results.map(({ overfitting }) => overfitting),
       leaks,
       backtests,
     }

@@ -55,16 +55,18 @@ const found = {
     { name: 'labels permuted', doc: 'learnt from others', excess: 0.8794, dieboldMariano: 6.811, claims: false },
     { name: 'features shifted', doc: 'of another time', excess: 1.7355, dieboldMariano: 5.432, claims: false },
   ],
-  overfitting: {
-    configurations: 12,
-    pbo: 0.1041,
-    logits: [-1.5, -0.2, 0, 0.3, 0.4, 1.1, 2.2],
-    slope: -0.375,
-    spaLower: 0.0113,
-    spaConsistent: 0.0224,
-    spaUpper: 0.0335,
-    realityCheck: 0.0446,
-  },
+  overfitting: [
+    {
+      configurations: 12,
+      pbo: 0.1041,
+      logits: [-1.5, -0.2, 0, 0.3, 0.4, 1.1, 2.2],
+      slope: -0.375,
+      spaLower: 0.0113,
+      spaConsistent: 0.0224,
+      spaUpper: 0.0335,
+      realityCheck: 0.0446,
+    },
+  ],
   leaks: [],
   backtests: [
     {
@@ -160,13 +162,13 @@ const minimal: ResearchResult = {
   drift: [],
   regimes: null,
   paths: null,
-  overfitting: null,
+  overfitting: [],
   placebos: [],
   leaks: [],
   backtests: [],
   ledgerHead: null,
   models: [],
-  verdict: judge({ skill: [], placebos: [], overfitting: null, leaks: [], backtests: [] }),
+  verdict: judge({ skill: [], placebos: [], overfitting: [], leaks: [], backtests: [] }),
   notes: [],
 }
 
@@ -545,7 +547,7 @@ describe('pictures', () => {
   })
 
   test('configurations that tie are not called overfitted without a word', () => {
-    const overfitting = { ...found.overfitting, pbo: 1, logits: [0, 0, 0] }
+    const overfitting = [{ ...found.overfitting[0]!, pbo: 1, logits: [0, 0, 0] }]
     const { text } = section(renderResearch({ ...full, overfitting }), 'overfitting')
     expect(text).toContain('there was nothing to choose between')
     expect(section(page, 'overfitting').text).not.toContain('nothing to choose between')

@@ -466,7 +466,7 @@ function cell(name: string, value: string, text: string): string {
 }
 
 function overfittingSection(result: ResearchResult): string {
-  const { overfitting } = result
+  const overfitting = result.overfitting[0] ?? null
   if (overfitting === null)
     return empty(
       'Nothing to show: one configuration was tried, so nothing was chosen among (or too few samples were judged to tell luck from skill).',

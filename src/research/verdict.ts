@@ -1,7 +1,7 @@
 /**
  * @file What research found, as plain data: everything a report shows, and the sentence at its top.
  *
- * The verdict is worked out here and nowhere else, by rules that noise was run through (tests/noiseMarkets): an edge is claimed
+ * The verdict is worked out here and nowhere else, by rules that noise was run through (bench/noiseVerdicts.mjs): an edge is claimed
  * only when the model beats the best baseline and every check that could explain it away has failed to.
  */
 
@@ -169,12 +169,13 @@ export interface ResearchResult {
   readonly settings: Readonly<Record<string, string | number | boolean>>
   readonly skill: readonly SkillTable[]
   readonly calibration: readonly CalibrationTable[]
-  /** Importances, paths and overfitting are those of the first question; drift goes through all of them, one after another. */
+  /** Importances and paths are those of the first question; drift goes through all of them, one after another. */
   readonly importances: readonly ImportanceRow[]
   readonly drift: readonly DriftRow[]
   readonly regimes: RegimeTimeline | null
   readonly paths: PathPanel | null
-  readonly overfitting: OverfittingPanel | null
+  /** One a question, in the order of {@link skill}; null where nothing was chosen among. */
+  readonly overfitting: readonly (OverfittingPanel | null)[]
   readonly placebos: readonly PlaceboRow[]
   readonly leaks: readonly { readonly column: string; readonly figure: number; readonly doc: string }[]
   readonly backtests: readonly BacktestComparison[]
@@ -212,7 +213,7 @@ export type Judged = Pick<ResearchResult, 'skill' | 'placebos' | 'overfitting' |
  * - a leaking column or a placebo with skill makes the study invalid;
  * - an edge needs, at one horizon at least, a Diebold-Mariano t below −1.65 times a correction for the number of
  *   horizons tried (Bonferroni: the normal quantile of 5 % over their number) against the *best* baseline, a lower loss with the
- *   worst 1 % trimmed too, and, where configurations were chosen among, PBO under one half and SPA under 5 %;
+ *   worst 1 % trimmed too, and, where configurations were chosen among for it, PBO under one half and SPA under 5 %;
  * - profit after costs is reported beside it and never claimed from a forecast alone.
  */
 export function judge({ skill, placebos, overfitting, leaks, backtests }: Judged): Verdict {
@@ -234,7 +235,8 @@ export function judge({ skill, placebos, overfitting, leaks, backtests }: Judged
   }
   const needed = skill.length > 1 ? bonferroni(skill.length) : T_NEEDED
   const won: SkillTable[] = []
-  for (const table of skill) {
+  const lucky: SkillTable[] = []
+  for (const [question, table] of skill.entries()) {
     const best = bestBaseline(table)
     const model = table.rows[0]!
     if (!best) continue
@@ -242,18 +244,19 @@ export function judge({ skill, placebos, overfitting, leaks, backtests }: Judged
     const loss = lossName(table)
     const trimmed = table.trimmed[model.name]! < table.trimmed[best.name]!
     const wins = best.dieboldMariano < needed && model.loss < best.loss && trimmed
-    if (wins) won.push(table)
+    const panel = overfitting[question] ?? null
+    const doubtful = panel !== null && (panel.pbo >= PBO_MAX || !(panel.spaConsistent < SPA_MAX))
+    if (wins) (doubtful ? lucky : won).push(table)
     say(
       `${name}: ${loss} ${model.loss.toPrecision(4)} against ${best.loss.toPrecision(4)} of ${best.name}, the best baseline (${tText(best.dieboldMariano)}, needed ${needed.toFixed(2)}${trimmed ? '' : '; not without the worst 1 %'})`,
       wins,
     )
+    if (panel)
+      say(
+        `${skill.length > 1 ? `${name}, ` : ''}${panel.configurations} configurations: probability of backtest overfitting ${panel.pbo.toFixed(2)}, SPA p ${panel.spaConsistent < 0.001 ? 'below 0.001' : panel.spaConsistent.toFixed(3)}`,
+        !doubtful,
+      )
   }
-  const lucky = overfitting !== null && (overfitting.pbo >= PBO_MAX || !(overfitting.spaConsistent < SPA_MAX))
-  if (overfitting)
-    say(
-      `${overfitting.configurations} configurations: probability of backtest overfitting ${overfitting.pbo.toFixed(2)}, SPA p ${overfitting.spaConsistent < 0.001 ? 'below 0.001' : overfitting.spaConsistent.toFixed(3)}`,
-      !lucky,
-    )
   for (const each of backtests) {
     const gain = each.profitWith - each.profitWithout
     const { differenceT } = each
@@ -269,7 +272,7 @@ export function judge({ skill, placebos, overfitting, leaks, backtests }: Judged
       reasons,
       passed,
     }
-  if (won.length > 0 && !lucky) {
+  if (won.length > 0) {
     const claims = won.map((table) => {
       const best = bestBaseline(table)!
       const half = (best.excessHigh - best.excessLow) / 2
@@ -279,7 +282,7 @@ export function judge({ skill, placebos, overfitting, leaks, backtests }: Judged
   }
   const best = skill.map(bestBaseline).find((row) => row !== undefined)
   const why =
-    lucky && won.length > 0
+    lucky.length > 0
       ? 'the choice among configurations may be luck'
       : `${best?.name ?? 'the best baseline'} is not beaten`
   return { finding: 'no-edge', sentence: `No edge: ${why}; ${afterCosts(backtests, false)}.`, reasons, passed }
