@@ -16,6 +16,10 @@ import { main as journalAndReplay } from '../examples/04-journal-and-replay.ts'
 import { main as breakers } from '../examples/05-breakers.ts'
 import { main as queueModels } from '../examples/06-queue-models.ts'
 import { main as twoReports } from '../examples/07-report.ts'
+import { main as modelInTheEngine } from '../examples/08-model-in-the-engine.ts'
+import { main as research } from '../examples/09-research.ts'
+import { schemaHash } from '../src/features/featureSet.ts'
+import { ModelRegistry } from '../src/models/modelRegistry.ts'
 import { parseReports } from '../src/report/runReport.ts'
 import { translate } from './runTypeScript.ts'
 
@@ -129,6 +133,54 @@ test('07: two runs stand on one page, each counted as a trial', () => {
   const twin = parseReports(readFileSync(join(FOLDER, 'report.json'), 'utf8'))
   expect(twin.map(({ verdict }) => verdict)).toEqual(reports.map(({ verdict }) => verdict))
   expect(lines.at(-1)).toBe(`both on one page: ${page}`)
+})
+
+test('08: every forecast an engine hears is the one of the recorded sample; the model is judged on later ones', () => {
+  const { lines, print } = printer()
+  const folder = join(FOLDER, 'models')
+  const { artifact, heard, same, judged, loss, lossOfLast, held, fills } = modelInTheEngine(print, folder)
+  // An hour, every five seconds, but for the first look: nothing was heard before it.
+  expect(heard.length).toBeGreaterThanOrEqual(718)
+  expect(same).toBe(heard.length)
+  expect(heard.filter(({ value }) => value > 0).length).toBeGreaterThan(600)
+  for (const { outside } of heard) expect(outside).toBeGreaterThanOrEqual(0)
+  // Twenty minutes of later forecasts; the last half minute of them has no truth.
+  expect(judged).toBeGreaterThan(200)
+  expect(judged).toBeLessThanOrEqual(240)
+  expect(loss).toBeLessThan(lossOfLast)
+  expect(held / judged).toBeGreaterThan(0.7)
+  expect(fills).toBeGreaterThan(10)
+  expect(new ModelRegistry(folder).list().map(({ artifact: { id }, state }) => [id, state])).toEqual([
+    [artifact.id, 'trained'],
+  ])
+  expect(artifact.schemaHash).toBe(schemaHash(artifact.features))
+  expect(artifact.model.kind).toBe('boosted')
+  expect(lines.at(-1)).toBe(
+    `${same} of ${heard.length} forecasts in the engine are those of the recorded samples, bit for bit`,
+  )
+})
+
+test('09: research of an hour claims no edge on noise, and every configuration is in the ledger once', async () => {
+  const { lines, print } = printer()
+  const folder = join(FOLDER, 'research')
+  const { verdicts, ledger } = await research(print, folder)
+  expect(verdicts.length).toBe(2)
+  const [, noise] = verdicts
+  expect(noise!.finding).toBe('no-edge')
+  for (const { reasons, passed } of verdicts) {
+    // Two placebos, one horizon, one choice among configurations.
+    expect(reasons.length).toBe(4)
+    expect(passed.slice(0, 2)).toEqual([true, true])
+  }
+  expect(ledger.trials().map(({ family }) => family.split(' on ')[1])).toEqual([
+    'a generated market',
+    'a generated market',
+    'a market of noise',
+    'a market of noise',
+  ])
+  expect(lines.filter((line) => !line.startsWith('  '))).toEqual(
+    verdicts.map(({ sentence }, i) => `${['a generated market', 'a market of noise'][i]}, 2 trials: ${sentence}`),
+  )
 })
 
 test('an example started as a program prints what it prints here', async () => {

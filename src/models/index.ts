@@ -10,6 +10,7 @@ export {
   type ModelSpec,
   parseArtifact,
 } from './artifact.ts'
+export { type RangeSpec, TrainingRange, trainingRange } from './calibration/range.ts'
 export { type Forecast, type Forecasts, QUANTITIES, type Quantity } from './forecast.ts'
 export { ForecastDesk, type Forecaster, type ForecastSlot } from './forecastDesk.ts'
 export {
@@ -28,3 +29,4 @@ export { readLightgbmModel, writeLightgbmModel } from './trees/lightgbmText.ts'
 export { TREE_SETTINGS, type TreeSettings } from './trees/treeSettings.ts'
 export { shapImportance, TreeShap } from './trees/treeShap.ts'
 export { TreeThreads } from './trees/treeThreads.ts'
+export { qlike } from './volatility/qlike.ts'

@@ -2,6 +2,15 @@
 
 export { completeDataset, type Dataset, loadDataset, saveDataset, type TargetPath } from './dataset.ts'
 export { dieboldMariano, type ForecastComparison, type MeanInterval, meanInterval } from './dieboldMariano.ts'
+export {
+  DEFAULT_LEARNER,
+  type FittedForecast,
+  type ForecastSamples,
+  fitForecast,
+  forecastRows,
+  gathered,
+  type LearnerSpec,
+} from './forecastLearner.ts'
 export { type OpenedHoldOut, openHoldOut } from './holdOut.ts'
 export {
   type BarrierLabels,
@@ -26,6 +35,8 @@ export {
 } from './leakCheck.ts'
 export { backtestOverfitting, type Overfitting, type Performance } from './overfitting.ts'
 export { drawShift, permuteLabels, shiftFeatures } from './placebo.ts'
+export { DatasetRecorder, type RecordPlan, recordDataset } from './recordDataset.ts'
+export { type Question, type QuestionResult, type ResearchPlan, researchQuestion } from './researchRun.ts'
 export { averageUniqueness, sequentialBootstrap, timeDecay } from './sampleWeights.ts'
 export {
   expectedBestSharpe,
@@ -56,3 +67,4 @@ export {
   type TrialKind,
   TrialLedger,
 } from './trialLedger.ts'
+export { judge, type ResearchResult, type SkillRow, type SkillTable, type Verdict } from './verdict.ts'

@@ -18,6 +18,7 @@ export {
   type GeneratedSources,
   generateMarket,
 } from './market/generatedMarket.ts'
+export { type NoiseMarketOptions, noiseMarket } from './market/noiseMarket.ts'
 export type { QueueModel, QueuePlace } from './queueModels.ts'
 export {
   logProbability,
