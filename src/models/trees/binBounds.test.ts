@@ -19,6 +19,9 @@ test('a bound lies between any two figures, neighbours included', () => {
     }),
   )
   expect(boundBetween(1, 1 + Number.EPSILON)).toBe(1)
+  // Halfway between these rounds to the upper one.
+  expect(boundBetween(1 + Number.EPSILON, 1 + 2 * Number.EPSILON)).toBe(1 + Number.EPSILON)
+  expect(boundBetween(-5e-324, 0)).toBe(-5e-324)
   expect(boundBetween(-1.7e308, 1.7e308)).toBe(0)
 })
 
