@@ -1,7 +1,7 @@
 /**
  * @file The evaluator of searches for a learner of forecasts: purged cross-validation inside the span nothing is judged on.
  *
- * Only the first share of the samples is seen. It is cut into folds; every fold is forecast by a model of the others, purged of
+ * Only the first share of the time is seen. It is cut into folds; every fold is forecast by a model of the others, purged of
  * labels that reach into it and with an embargo of a horizon after it. The score is the mean QLIKE over all folds.
  */
 
@@ -31,7 +31,7 @@ export interface ForecastSearch {
   readonly horizonUs: number
   /** Columns of the start, between spaces. */
   readonly baseColumns: string
-  /** Share of the samples that may be seen. */
+  /** Share of the time, from the first sample to the last, that may be seen. */
   readonly share: number
   readonly folds: number
 }
@@ -56,12 +56,11 @@ export const FORECAST_FIT: Evaluator = {
     const { quantity, horizonUs, share, folds } = task.configuration as unknown as ForecastSearch
     const labels = labelsOf(dataset, quantity, horizonUs)
     const { table, timesUs } = dataset
-    const seen = Math.floor(table.rows * share)
-    const lastUs = timesUs[Math.min(seen, table.rows - 1)]!
-    const within = Uint32Array.from(
-      Array.from({ length: seen }, (_, row) => row).filter(
-        (row) => labels.label[row]! > 0 && labels.endsUs[row]! <= lastUs,
-      ),
+    // As the walk counts: a share of the time, whatever the samples' spacing, and no label may reach beyond it.
+    const [firstUs, lastUs] = [timesUs[0]!, timesUs[table.rows - 1]!]
+    const untilUs = firstUs + share * (lastUs - firstUs)
+    const within = Uint32Array.from(timesUs.keys()).filter(
+      (row) => labels.label[row]! > 0 && labels.endsUs[row]! <= untilUs,
     )
     const samples = { table, label: labels.label, timesUs, endsUs: labels.endsUs }
     const learner = learnerOf(task.configuration)
