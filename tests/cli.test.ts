@@ -7,21 +7,20 @@
  * prints how long `--help` takes.
  */
 
-import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Random } from '../src/core/random.ts'
 import { verifyJournal } from '../src/journal/journalReader.ts'
 import { POLICIES } from '../src/policies/registry.ts'
 import { ensureBuilt } from './built.ts'
+import { ended, type Said, startGimbal, writeBars } from './commandLine.ts'
 
-const PROGRAM = resolve('dist/apps/main.js')
 const FOLDER = mkdtempSync(join(tmpdir(), 'gimbal-cli-'))
 const VERBS = [
   ...['demo', 'import', 'fetch', 'catalog', 'backtest', 'policies'],
+  ...['features', 'research', 'train', 'models', 'ledger'],
   ...['replay', 'report', 'paper', 'venue', 'worker', 'doctor'],
 ]
 const BARS = 3 * 288
@@ -29,46 +28,8 @@ const FILE = 'BTC_USDT_USDT-5m-futures.csv'
 const PERP = 'BTC-USDT-PERP@binance-usdm'
 const RUN = ['backtest', '--catalog', 'catalog', '--policy', 'volatility-target', '--set', 'warmupHours=2']
 
-interface Said {
-  readonly code: number | null
-  readonly out: string
-  readonly err: string
-}
-
-function start(args: readonly string[]): ChildProcess {
-  return spawn(process.execPath, [PROGRAM, ...args], { cwd: FOLDER, stdio: ['ignore', 'pipe', 'pipe'] })
-}
-
-async function gimbal(...args: string[]): Promise<Said> {
-  return ended(start(args))
-}
-
-async function ended(child: ChildProcess): Promise<Said> {
-  let out = ''
-  let err = ''
-  child.stdout!.setEncoding('utf8').on('data', (text) => {
-    out += text
-  })
-  child.stderr!.setEncoding('utf8').on('data', (text) => {
-    err += text
-  })
-  const code = await new Promise<number | null>((done) => child.once('close', done))
-  return { code, out, err }
-}
-
-/** Prices that wander, as five-minute bars in a layout that is recognised by its name. */
-function writeBars(path: string, bars: number, stepMs: number, seed: number): void {
-  const random = new Random(seed)
-  const lines = ['date,open,high,low,close,volume']
-  let open = 50_000
-  for (let bar = 0; bar < bars; bar++) {
-    const close = Math.round(open * Math.exp(0.0005 * random.normal()) * 10) / 10
-    const low = Math.min(open, close)
-    lines.push([Date.UTC(2025, 0, 1) + bar * stepMs, open, Math.max(open, close), low, close, 100].join(','))
-    open = close
-  }
-  writeFileSync(path, `${lines.join('\n')}\n`)
-}
+const start = (args: readonly string[]) => startGimbal(FOLDER, args)
+const gimbal = (...args: string[]) => ended(start(args))
 
 /** Every file of a folder with its content, to see that nothing changed. */
 function contents(folder: string): string {
