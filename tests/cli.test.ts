@@ -273,19 +273,22 @@ describe('backtest and replay', () => {
 })
 
 describe('demo and doctor', () => {
-  test('the demo needs no data, runs two policies and writes one page; in a pipe nothing is coloured or moved', async () => {
+  test('the demo needs no data, learns, trades with and without, and writes two pages; in a pipe nothing is coloured or moved', {
+    timeout: 180_000,
+  }, async () => {
     const [data, text] = (await each([
-      ['demo', '--minutes', '5', '--json'],
-      ['demo', '--minutes', '5', '--out', 'piped'],
+      ['demo', '--minutes', '60', '--json'],
+      ['demo', '--minutes', '60', '--out', 'piped'],
     ])) as [Said, Said]
     expect([data.code, text.code]).toEqual([0, 0])
-    const { page, runs } = json(data)
-    expect(runs).toMatchObject([{ provenance: 'synthetic' }, { provenance: 'synthetic' }])
-    const html = readFileSync(page, 'utf8')
+    const { page, report, runs, verdict } = json(data)
+    expect(runs).toMatchObject([{ provenance: 'synthetic' }, { provenance: 'synthetic' }, { provenance: 'synthetic' }])
+    expect(readFileSync(page, 'utf8')).toContain(verdict.sentence)
+    const html = readFileSync(report, 'utf8')
     for (const { title } of runs) expect(html).toContain(title)
     // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must not be there.
     expect(`${text.out}${text.err}`).not.toMatch(/[\u001b\r]/)
-    expect(text.out.split('\n').filter((line) => line.startsWith('Open file://'))).toHaveLength(1)
+    expect(text.out.split('\n').filter((line) => line.startsWith('Open file://'))).toHaveLength(2)
     expect(Math.max(...text.out.split('\n').map((line) => line.length))).toBeLessThan(160)
   })
 

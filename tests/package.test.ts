@@ -123,9 +123,10 @@ describe('what an import brings along', () => {
     for (const layer of ['core', 'market', 'portfolio']) expect(reached(`dist/${layer}/index.js`)).toEqual([])
   })
 
-  test('no layer brings a package, but for the store, which is DuckDB, and the importers, which open zips', () => {
+  test('no layer brings a package, but for the store, which is DuckDB, the importers, which open zips, and research, which reads declared hold-outs', () => {
     const found = Object.fromEntries(LAYERS.map(({ layer, file }) => [layer, packages(file)]))
-    const { store, importers, ...others } = found
+    const { store, importers, research, ...others } = found
+    expect(research).toEqual(['zod'])
     expect(importers).toEqual(['yauzl-promise'])
     expect(store).toContain('@duckdb/node-api')
     for (const [layer, names] of Object.entries(others)) expect([layer, ...names]).toEqual([layer])
