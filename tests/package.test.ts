@@ -184,14 +184,67 @@ test('the command is a program with an interpreter line', () => {
   expect(readFileSync(PACKAGE.bin['gimbal']!, 'utf8').split('\n')[0]).toBe('#!/usr/bin/env node')
 })
 
-test('the program in the README runs as it stands there, and trades', () => {
-  const [, program] = /```ts\n([\s\S]*?)```/.exec(readFileSync('README.md', 'utf8'))!
-  const { outputText } = ts.transpileModule(program!, {
+/** Programs of the README, in its order, and what they say when run as they stand there. */
+const PROGRAMS = [...readFileSync('README.md', 'utf8').matchAll(/```ts\n([\s\S]*?)```/g)].map(([, program]) => program!)
+
+function runProgram(program: string): number[] {
+  const { outputText } = ts.transpileModule(program, {
     compilerOptions: { target: ts.ScriptTarget.ES2023, module: ts.ModuleKind.ESNext },
   })
   const { stdout, stderr, status } = runModule(outputText)
   expect([status, stderr]).toEqual([0, ''])
-  const [equity, fills] = stdout.trim().split(' ').map(Number)
+  return stdout.trim().split(' ').map(Number)
+}
+
+test('the README’s program that trades runs as it stands there', () => {
+  expect(PROGRAMS.length).toBe(2)
+  const [equity, fills] = runProgram(PROGRAMS[0]!)
   expect(equity).toBeGreaterThan(90_000)
   expect(fills).toBeGreaterThan(10)
+})
+
+test('the README’s program that learns is better than the last value where the README says so, and not where it says not', () => {
+  const [judged, t] = runProgram(PROGRAMS[1]!)
+  expect(judged).toBeGreaterThan(200)
+  expect(t).toBeGreaterThan(-1.65)
+  const [, other] = runProgram(PROGRAMS[1]!.replace('seed: 7,', 'seed: 2,'))
+  expect(other).toBeLessThan(-1.65)
+})
+
+test('a hold-out is declared as the README says, once and for good', () => {
+  const [, program] = /```js\n([\s\S]*?)```/.exec(readFileSync('README.md', 'utf8'))!
+  const folder = join(USER, 'catalog')
+  const told = program!.replace("'catalog'", JSON.stringify(folder))
+  expect([runModule(told), runModule(told)].map(({ status }) => status)).toEqual([0, 0])
+  const moved = runModule(told.replace('2025, 3, 1', '2025, 4, 1'))
+  expect([moved.status, moved.stderr]).toEqual([1, expect.stringContaining('hold-out-invalid')])
+})
+
+test('every name an example imports is promised by its layer', () => {
+  const program = ts.createProgram(
+    LAYERS.map(({ layer }) => join('src', layer, 'index.ts')),
+    {
+      module: ts.ModuleKind.NodeNext,
+      target: ts.ScriptTarget.ES2023,
+      allowImportingTsExtensions: true,
+      noEmit: true,
+      noLib: true,
+      types: [],
+    },
+  )
+  const promised = new Map(LAYERS.map(({ layer }) => [layer, namesIn(program, join('src', layer, 'index.ts')).all]))
+  const missing: string[] = []
+  let imported = 0
+  for (const example of readdirSync('examples')) {
+    const text = readFileSync(join('examples', example), 'utf8')
+    for (const [, names, layer] of text.matchAll(/import (?:type )?\{([^}]*)\} from '\.\.\/src\/(\w+)\//g)) {
+      for (const name of names!.split(',').map((each) => each.trim().replace(/^type /, ''))) {
+        if (name === '') continue
+        imported++
+        if (!promised.get(layer!)?.includes(name)) missing.push(`${example}: gimbal/${layer} lacks ${name}`)
+      }
+    }
+  }
+  expect(imported).toBeGreaterThan(80)
+  expect(missing).toEqual([])
 })
