@@ -104,6 +104,13 @@ describe('written and read back', () => {
     expect(parseArtifact(artifactText(artifact), 'file')).toEqual(artifact)
   })
 
+  test('one made from another by spreading it is itself, and not the other’s name within', () => {
+    const one = completeArtifact(content())
+    expect(completeArtifact(one)).toEqual(one)
+    const next = completeArtifact({ ...one, parents: [one.id] })
+    expect(parseArtifact(artifactText(next), 'file')).toEqual(next)
+  })
+
   test('metrics that came to no number are left out, and bounds that did are none', () => {
     const { metrics } = completeArtifact(
       content({

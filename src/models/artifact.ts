@@ -99,11 +99,13 @@ export interface Artifact extends ArtifactContent {
  * @throws {GimbalError} `model-invalid` when the content contradicts itself or would not survive being written.
  */
 export function completeArtifact(content: ArtifactContent): Artifact {
+  // A model made from another by spreading it brings that one's identity along, which is no part of any content.
+  const { id: _former, ...own } = content as Artifact
   const finite = (value: number | null) => (value !== null && Number.isFinite(value) ? value : null)
   const metrics = content.metrics
     .filter(({ value }) => Number.isFinite(value))
     .map((metric) => ({ ...metric, low: finite(metric.low), high: finite(metric.high) }))
-  const plain = plainCopy({ ...content, metrics }, content.name) as ArtifactContent
+  const plain = plainCopy({ ...own, metrics }, content.name) as ArtifactContent
   const artifact = { ...plain, id: identity(plain) }
   checkArtifact(artifact, '')
   return artifact
