@@ -131,7 +131,7 @@ export async function researchQuestion(
     threads,
   )
   const placebos = plan.placebos
-    ? await runPlacebos(dataset, samples, windows, chosen, judgement, best, question, plan, turn, threads)
+    ? await runPlacebos(dataset, samples, windows, chosen, forecasts, judgement, best, question, plan, turn, threads)
     : []
   const paths = plan.groups > 0 ? await crossValidate(samples, chosen, question, plan, turn, threads) : null
   await turn('the model that is kept')
@@ -273,15 +273,30 @@ const MISSING_LOSS = qlike(1, 0.1)
 /** t from which on a placebo would be taken for skill. */
 const PLACEBO_T = -1.65
 
+/** One way to cut what connects features and labels. */
+interface PlaceboKind {
+  readonly name: string
+  readonly doc: string
+  /** What a window learns from, and what it is asked with. */
+  readonly samplesFor: (window: Walk['windows'][number]) => ForecastSamples
+  /** Labels it is judged on, and what it must not beat there. */
+  readonly label: Float64Array
+  readonly rival: string
+}
+
 /**
  * The same learner where nothing can be learnt. A placebo may know no more of the judged samples than the model does: labels
  * are permuted among those each window learns from, or the mean of the future would be in them.
+ *
+ * Permuted labels are judged on permuted labels, against the mean. On the true ones a column that does tell something would
+ * reward whatever slope it was given by chance: in markets with an edge a quarter of such placebos claimed one, with t of −7.
  */
 async function runPlacebos(
   dataset: Dataset,
   samples: ForecastSamples,
   windows: Walk['windows'],
   learner: LearnerSpec,
+  forecasts: ReadonlyMap<string, Float64Array>,
   judgement: Judgement,
   best: string,
   question: Question,
@@ -289,26 +304,29 @@ async function runPlacebos(
   turn: Turn,
   threads: TreeThreads | undefined,
 ): Promise<PlaceboRow[]> {
-  const { rows, losses, overlap } = judgement
-  const rival = losses.get(best)!
+  const { rows, overlap } = judgement
   const random = new Random(plan.seed).fork(`placebo/${question.quantity}/${question.horizonUs}`)
   const first = warmUp(samples, learner)
   const shift = drawShift(samples.table.rows - first, random)
   const shifted = { ...samples, table: shiftFeatures(dataset, shift, first).table }
-  const kinds: { name: string; doc: string; samplesFor: (window: Walk['windows'][number]) => ForecastSamples }[] = [
+  const kinds: PlaceboKind[] = [
     {
       name: 'labels permuted',
-      doc: 'learnt from labels in another order, judged on the true ones',
+      doc: 'labels in another order, those learnt from and those judged on, against their mean',
       samplesFor: ({ train }) => ({ ...samples, label: permutedAmong(samples, train, 4 * overlap, random) }),
+      label: permutedAmong(samples, Uint32Array.from(rows), 4 * overlap, random),
+      rival: forecasts.has('mean') ? 'mean' : best,
     },
     {
       name: 'features shifted',
-      doc: 'features of another time, a quarter of the history away at least',
+      doc: 'features of another time, a quarter of the history away at least, against the best baseline',
       samplesFor: () => shifted,
+      label: samples.label,
+      rival: best,
     },
   ]
   const found: PlaceboRow[] = []
-  for (const { name: kind, doc, samplesFor } of kinds) {
+  for (const { name: kind, doc, samplesFor, label, rival } of kinds) {
     const name = `${kind}, ${question.quantity}`
     const forecast = new Float64Array(samples.timesUs.length).fill(Number.NaN)
     const reason = await reasonNot(async () => {
@@ -323,9 +341,10 @@ async function runPlacebos(
       found.push({ name, doc: told, excess: Number.NaN, dieboldMariano: Number.NaN, claims: false })
       continue
     }
-    const loss = lossesAt(samples.label, forecast, rows)
-    const { t } = compare(loss, rival, overlap)
-    found.push({ name, doc, excess: meanOf(loss) / meanOf(rival) - 1, dieboldMariano: t, claims: t < PLACEBO_T })
+    const own = lossesAt(label, forecast, rows)
+    const other = lossesAt(label, forecasts.get(rival)!, rows)
+    const { t } = compare(own, other, overlap)
+    found.push({ name, doc, excess: meanOf(own) / meanOf(other) - 1, dieboldMariano: t, claims: t < PLACEBO_T })
   }
   return found
 }

@@ -114,7 +114,7 @@ export interface PlaceboRow {
   readonly name: string
   /** What was done, in words. */
   readonly doc: string
-  /** Loss over the best baseline's, less 1: below 0 would be skill out of nothing. */
+  /** Loss over that of the baseline it is held against, less 1: below 0 would be skill out of nothing. */
   readonly excess: number
   readonly dieboldMariano: number
   /** Whether it would have been taken for skill: then nothing above it can be believed. */
