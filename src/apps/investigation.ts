@@ -9,8 +9,8 @@ import { ArtifactForecaster } from '../models/artifact.ts'
 import type { Quantity } from '../models/forecast.ts'
 import { TreeThreads } from '../models/trees/treeThreads.ts'
 import { renderResearch } from '../report/researchPage.ts'
-import { saveDataset } from '../research/dataset.ts'
-import { openHoldOut } from '../research/holdOut.ts'
+import { type Dataset, saveDataset } from '../research/dataset.ts'
+import { HOLD_OUT_OPENINGS, openHoldOut } from '../research/holdOut.ts'
 import type { Question, ResearchPlan } from '../research/researchRun.ts'
 import { TrialLedger } from '../research/trialLedger.ts'
 import { type BacktestComparison, judge, type ResearchResult } from '../research/verdict.ts'
@@ -29,7 +29,7 @@ import {
   runResearch,
 } from './researchJob.ts'
 import { featuresFor, openStudyData, recordStudy, type StudyData, type StudyDataOptions } from './studyData.ts'
-import { count, lengthOption, numberOption, span, type Terminal } from './terminal.ts'
+import { count, lengthOption, shareOption, span, type Terminal, wholeOption } from './terminal.ts'
 import { type TradedPair, tradeOnModels } from './tradedOnModels.ts'
 import { gimbalVersion } from './version.ts'
 
@@ -49,6 +49,9 @@ export interface ResearchOptions extends StudyDataOptions {
   readonly check: string
   readonly risk: readonly string[]
 }
+
+/** Groups of combinatorial cross-validation tested at a time. */
+const TEST_GROUPS = 2
 
 /** Raised to leave the work when the user interrupts it. */
 class Interrupted extends Error {}
@@ -74,18 +77,26 @@ export async function investigate(
   options: ResearchOptions,
   signal: AbortSignal,
 ): Promise<Investigation | undefined> {
-  const threadCount = numberOption(options.threads, '--threads', 1)
+  const threadCount = wholeOption(options.threads, '--threads', 1)
   const asked = options.forecast.map(questionOf)
-  const firstShare = numberOption(options.first, '--first', 0.05)
-  const seed = numberOption(options.seed, '--seed', 0)
+  const firstShare = shareOption(options.first, '--first', 0.05)
+  const seed = wholeOption(options.seed, '--seed', 0)
+  const cuts = wholeOption(options.check, '--check', 0)
+  const groups = wholeOption(options.groups, '--groups', 0)
+  if (groups > 0 && groups <= TEST_GROUPS)
+    throw new GimbalError('argument-invalid', '--groups takes 0, or more groups than are tested at a time', {
+      given: groups,
+      testedAtATime: TEST_GROUPS,
+    })
+  const everyUs = options.every ? lengthOption(options.every, '--every') : undefined
   const plan: ResearchPlan = {
     firstShare,
-    windows: numberOption(options.windows, '--windows', 1),
-    slideShare: numberOption(options.slide, '--slide', 0),
-    configurations: configurationsFor(numberOption(options.configurations, '--configurations', 1)),
+    windows: wholeOption(options.windows, '--windows', 1),
+    slideShare: shareOption(options.slide, '--slide', 0),
+    configurations: configurationsFor(wholeOption(options.configurations, '--configurations', 1)),
     placebos: options.placebos,
-    groups: numberOption(options.groups, '--groups', 0),
-    testGroups: 2,
+    groups,
+    testGroups: TEST_GROUPS,
     seed,
   }
   mkdirSync(options.out, { recursive: true })
@@ -103,16 +114,18 @@ export async function investigate(
     }
     const questions = asked.length > 0 ? asked : defaultQuestions(study)
     const shortest = Math.min(...questions.map(({ horizonUs }) => horizonUs))
-    const samplingUs = options.every ? lengthOption(options.every, '--every') : samplingFor(study, shortest)
+    const samplingUs = everyUs ?? samplingFor(study, shortest)
     const stepUs = study.barUs || Math.min(1_000_000, shortest)
     requireGrid(questions, stepUs)
     const wish = { samplingUs, stepUs, horizonUs: shortest }
-    const { dataset, regimes } = await record(terminal, study, options, wish, plan, signal)
+    const recorded = await recordWithRegimes(terminal, study, options, wish, plan, signal)
+    if (!recorded) throw new Interrupted()
+    const { dataset, regimes } = recorded
     saveDataset(dataset, join(options.out, 'datasets', `${dataset.hash}.dataset`))
     terminal.notice(
       `${count(dataset.table.rows, 'sample')} of ${count(dataset.table.names.length, 'figure')}; ${count(questions.length, 'question')}, ${count(plan.configurations.length, 'configuration')}`,
     )
-    const leaks = await leaksOf(terminal, study, dataset, stepUs, numberOption(options.check, '--check', 0))
+    const leaks = await leaksOf(terminal, study, dataset, stepUs, cuts, turn)
     const outcome = await runResearch({
       dataset,
       questions,
@@ -197,6 +210,7 @@ export async function investigate(
       drift: outcome.results.flatMap(({ drift }) => drift),
       regimes: regimes ? regimeTimeline(dataset.path, regimes) : null,
       paths: first.paths,
+      family: outcome.family,
       trialCount: outcome.trialCount,
       ledgerHead: outcome.ledgerHead,
       models,
@@ -237,24 +251,28 @@ function openAsked(options: ResearchOptions, ledgerPath: string, date: string): 
     throw new GimbalError('argument-invalid', 'A hold-out is declared in a catalog: name one with --catalog', {
       holdOut: options.holdOut ?? '',
     })
-  const { sentence } = openHoldOut(
-    new Catalog(options.catalog),
-    new TrialLedger(ledgerPath),
-    options.holdOut!,
-    { by: 'gimbal research', date },
-    options.again === true,
-  )
+  const catalog = new Catalog(options.catalog)
+  const opener = { by: `gimbal research --out ${options.out}`, date }
+  // The catalog's own list decides: a ledger is as many files as there are folders to write to. The run's ledger remembers, too.
+  const kept = new TrialLedger(catalog.path(HOLD_OUT_OPENINGS))
+  const { sentence } = openHoldOut(catalog, kept, options.holdOut!, opener, options.again === true)
+  openHoldOut(catalog, new TrialLedger(ledgerPath), options.holdOut!, opener, true)
   return sentence
 }
 
-async function record(
+/**
+ * Records what a study learns from, regimes fitted to its beginning included. Undefined when it was interrupted.
+ *
+ * @throws {GimbalError} `config-invalid`, `catalog-empty`.
+ */
+export async function recordWithRegimes(
   terminal: Terminal,
   study: StudyData,
-  options: ResearchOptions,
+  options: StudyDataOptions,
   wish: Parameters<typeof featuresFor>[2],
-  plan: ResearchPlan,
+  { firstShare, seed }: Pick<ResearchPlan, 'firstShare' | 'seed'>,
   signal: AbortSignal,
-) {
+): Promise<{ readonly dataset: Dataset; readonly regimes: FittedRegimes | undefined } | undefined> {
   // The path alone first: regimes are fitted to its beginning, and their parameters are settings of a feature.
   const wanted = featuresFor(study, options, wish)
   let regimes: FittedRegimes | undefined
@@ -262,8 +280,8 @@ async function record(
   if (wanted.features.some(({ family }) => family === 'regime')) {
     const clockOnly = { ...wanted, features: [{ family: 'time-of-day' }], normaliseOver: 0 }
     const path = await recordStudy(terminal, study, clockOnly, wish.stepUs, signal)
-    if (!path) throw new Interrupted()
-    regimes = fitRegimes(path.path, plan.firstShare, study.barUs || 10e6, plan.seed)
+    if (!path) return undefined
+    regimes = fitRegimes(path.path, firstShare, study.barUs || 10e6, seed)
     const settings = regimes?.settings
     features = {
       ...wanted,
@@ -273,8 +291,7 @@ async function record(
     }
   }
   const dataset = await recordStudy(terminal, study, features, wish.stepUs, signal)
-  if (!dataset) throw new Interrupted()
-  return { dataset, regimes }
+  return dataset && { dataset, regimes }
 }
 
 /** As many samples as teach something: a fifth of the horizon for books, a quarter for bars; whole seconds or bars. */
@@ -283,7 +300,8 @@ export function samplingFor({ barUs }: StudyData, horizonUs: number): number {
   return Math.max(1_000_000, Math.round(horizonUs / 5 / 1e6) * 1e6)
 }
 
-function requireGrid(questions: readonly Question[], stepUs: number): void {
+/** @throws {GimbalError} `argument-invalid` unless every horizon is made of whole steps of the data. */
+export function requireGrid(questions: readonly Question[], stepUs: number): void {
   for (const { horizonUs, quantity } of questions) {
     if (horizonUs % stepUs === 0 && horizonUs >= stepUs) continue
     throw new GimbalError('argument-invalid', 'A horizon must be a multiple of the step of the data', {

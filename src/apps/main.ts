@@ -39,7 +39,6 @@ function studyData(command: Command): Command {
     .option('--from <time>', 'first moment, UTC')
     .option('--to <time>', 'moment after the last, UTC')
     .option('--bars <length>', 'length of the bars to read, where the catalog has several: 5m, 1h')
-    .option('--hold-out <name>', 'read this declared hold-out too; the ledger remembers')
     .option('--minutes <n>', 'minutes of generated market', '360')
     .option('--seed <n>', 'seed of everything random', '1')
     .option('--every <length>', 'time between samples: 1s, 5m; a bar, or a second, when absent')
@@ -133,9 +132,17 @@ export function buildProgram(): Command {
     .action(act(async () => (await import('./commands/fetch.ts')).fetchHistory))
 
   verb(program, 'catalog', 'Show, verify or query a catalog', 'gimbal catalog show --catalog catalog')
-    .argument('[action]', 'show, verify, imports or sql', 'show')
+    .argument('[action]', 'show, verify, imports, sql or hold-out', 'show')
     .argument('[query]', 'with sql: a query over the view `tape`; `describe tape` lists its columns')
     .option('--catalog <dir>', 'the catalog', 'catalog')
+    .option('--name <name>', 'with hold-out: declare one under this name, for good; without, list those declared')
+    .option('--from <time>', 'with hold-out: its first moment, UTC')
+    .option('--to <time>', 'with hold-out: the moment after its last, UTC')
+    .addOption(
+      new Option('--instrument <id>', 'with hold-out: instrument it covers, `*` for any letters; repeatable')
+        .argParser(collect)
+        .default([], 'all'),
+    )
     .action(act(async () => (await import('./commands/catalog.ts')).catalog))
 
   verb(
@@ -224,6 +231,7 @@ export function buildProgram(): Command {
     .option('--no-trade', 'leave out trading')
     .option('--threads <n>', 'threads the trees are grown on; the result is the same', '2')
     .option('--models <dir>', 'registry the models are written to', 'models')
+    .option('--hold-out <name>', 'judge on this declared hold-out too; catalog and ledger remember that it was opened')
     .option('--again', 'open a hold-out that was opened before; the report says so')
     .option('--out <dir>', 'where the report, the ledger and the datasets go', 'out/research')
     .action(act(async () => (await import('./commands/research.ts')).research))
@@ -259,6 +267,7 @@ export function buildProgram(): Command {
   verb(program, 'ledger', 'Show every trial so far, by family', 'gimbal ledger --ledger out/trials.jsonl')
     .option('--ledger <file>', 'the ledger of trials', 'out/trials.jsonl')
     .option('--family <text>', 'only families whose name holds this')
+    .option('--report <file>', 'say whether this report.json or research.json tells of no fewer trials than there were')
     .action(act(async () => (await import('./commands/ledger.ts')).ledger))
 
   verb(program, 'policies', 'List the policies with their settings, defaults and ranges', 'gimbal policies carry')

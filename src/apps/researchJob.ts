@@ -13,6 +13,7 @@ import type { SettingValue } from '../core/settings.ts'
 import type { FeatureSetSpec } from '../features/featureSet.ts'
 import { regimeSettings } from '../features/regime.ts'
 import { HiddenMarkovFilter, type HiddenMarkovParameters } from '../features/regimeFilter.ts'
+import { Universe } from '../market/instrument.ts'
 import { MergedTape } from '../market/tape.ts'
 import { type Artifact, completeArtifact, type ModelSpec } from '../models/artifact.ts'
 import { trainingRange } from '../models/calibration/range.ts'
@@ -26,13 +27,19 @@ import type { Dataset, TargetPath } from '../research/dataset.ts'
 import { DEFAULT_LEARNER, type FittedForecast, gathered, type LearnerSpec } from '../research/forecastLearner.ts'
 import { checkColumns } from '../research/leakCheck.ts'
 import { recordDataset } from '../research/recordDataset.ts'
-import { type Question, type QuestionResult, type ResearchPlan, researchQuestion } from '../research/researchRun.ts'
+import {
+  type ConfigurationTrial,
+  type Question,
+  type QuestionResult,
+  type ResearchPlan,
+  researchQuestion,
+} from '../research/researchRun.ts'
 import type { Turn } from '../research/study.ts'
-import { settingsHash, TrialLedger } from '../research/trialLedger.ts'
+import { settingsHash, type Trial, TrialLedger } from '../research/trialLedger.ts'
 import { bestBaseline, type PlaceboRow, type RegimeTimeline } from '../research/verdict.ts'
 import { noiseMarket } from '../sim/market/noiseMarket.ts'
 import { causalityLeaks, type StudyData } from './studyData.ts'
-import type { Terminal } from './terminal.ts'
+import { span, type Terminal } from './terminal.ts'
 
 const DAY_US = 86_400e6
 
@@ -171,6 +178,8 @@ export interface Leak {
 /**
  * Both checks of research/leakCheck.ts: recorded again from `cuts` cut tapes every figure must be the same, and no column may
  * say more of the next steps than an honest one can.
+ *
+ * @param turn Called now and then: stops by throwing.
  */
 export async function leaksOf(
   terminal: Terminal,
@@ -178,10 +187,14 @@ export async function leaksOf(
   dataset: Dataset,
   stepUs: number,
   cuts: number,
+  turn: Turn = async () => {},
 ): Promise<readonly Leak[]> {
   if (cuts === 0) return []
-  terminal.progress('looking for columns that know the future')
-  const exact = await causalityLeaks(study, dataset.features, stepUs, cuts, 1)
+  const exact = await causalityLeaks(study, dataset.features, stepUs, cuts, 1, async () => {
+    terminal.progress('looking for columns that know the future')
+    await new Promise((resolve) => setImmediate(resolve))
+    await turn('looking for columns that know the future')
+  })
   const statistical = checkColumns(dataset).filter(({ verdict }) => verdict === 'leaks')
   return [
     ...exact.map(({ column, whole, cut, timeUs }) => ({
@@ -201,14 +214,14 @@ export async function leaksOf(
 export async function runResearch(job: ResearchJob): Promise<ResearchOutcome> {
   const { dataset, questions, plan, turn, threads } = job
   const ledger = new TrialLedger(job.ledgerPath)
-  const family = `forecasts of ${dataset.features.target} on ${dataset.source.dataHash.slice(0, 16)}`
+  const family = forecastFamily(dataset.features.target, dataset.source.dataHash)
   const results: QuestionResult[] = []
   for (const question of questions) {
     const configurations = plan.configurations.map((learner) => ({
       ...learner,
       baseColumns: startColumns(question, dataset.table.names),
     }))
-    const name = `${question.quantity} over ${question.horizonUs / 1e6} s`
+    const name = questionName(question)
     const result = await researchQuestion(
       dataset,
       question,
@@ -217,52 +230,72 @@ export async function runResearch(job: ResearchJob): Promise<ResearchOutcome> {
       threads,
     )
     results.push(result)
-    for (const { learner, score } of result.trials) {
-      ledger.append({
-        date: job.date,
-        family,
-        kind: 'research',
-        policy: `trees on ${name}`,
-        settingsHash: settingsHash({
-          ...learner.trees,
-          ridge: learner.ridge,
-          base: learner.baseColumns.join(' '),
-          firstShare: plan.firstShare,
-          windows: plan.windows,
-          slideShare: plan.slideShare,
-          schema: dataset.schemaHash,
-        }),
-        dataHash: dataset.hash,
-        seed: plan.seed,
-        metric: `qlike/${name}`,
-        score: Number.isFinite(score) ? score : null,
-        sharpe: null,
-        returns: 0,
-        clockUs: 0,
-      })
-    }
+    for (const trial of result.trials) ledger.append(forecastTrial(dataset, trial, plan, 'research', job.date))
   }
-  const trials = ledger.trials().filter((trial) => trial.family === family)
-  const distinct = new Set(
-    trials.map(({ policy, settingsHash: hash, dataHash, seed }) => `${policy} ${hash} ${dataHash} ${seed}`),
-  )
+  const { trialCount, ledgerHead } = ledger.evidence(family, 1)
+  return { results, placebos: results.flatMap(({ placebos }) => placebos), family, trialCount, ledgerHead }
+}
+
+/** What forecasts of an instrument on the same data compete in: trials of research, training and search alike. */
+export function forecastFamily(target: string, dataHash: string): string {
+  return `forecasts of ${target} on ${dataHash.slice(0, 16)}`
+}
+
+function questionName({ quantity, horizonUs }: Question): string {
+  return `${quantity} over ${span(horizonUs)}`
+}
+
+/** A configuration walked over a dataset as the ledger knows it: the same by whichever command it was tried. */
+export function forecastTrial(
+  dataset: Dataset,
+  { question, learner, score }: ConfigurationTrial,
+  { firstShare, windows, slideShare, seed }: ResearchPlan,
+  kind: 'research' | 'fit',
+  date: string,
+): Trial {
+  const name = questionName(question)
   return {
-    results,
-    placebos: results.flatMap(({ placebos }) => placebos),
-    family,
-    trialCount: distinct.size,
-    ledgerHead: ledger.evidence(family, 1).ledgerHead,
+    date,
+    family: forecastFamily(dataset.features.target, dataset.source.dataHash),
+    kind,
+    policy: `trees on ${name}`,
+    settingsHash: settingsHash({
+      ...learner.trees,
+      ridge: learner.ridge,
+      base: learner.baseColumns.join(' '),
+      validationShare: learner.validationShare,
+      firstShare,
+      windows,
+      slideShare,
+      schema: dataset.schemaHash,
+    }),
+    dataHash: dataset.hash,
+    seed,
+    metric: `qlike/${name}`,
+    score: Number.isFinite(score) ? score : null,
+    sharpe: null,
+    returns: 0,
+    clockUs: 0,
   }
 }
 
-/** Samples of the noise market: enough to be fooled by. */
+/** Samples of the noise market: enough to be fooled by, and more where the first share of them would be too few to learn from. */
 const NOISE_SAMPLES = 2000
 
-/**
- * The first question asked of a market of noise over the same instruments, with the same features and learner.
- *
- * @returns The placebo, or undefined where the features cannot be recorded from such a market.
- */
+const NOISE_SAMPLES_FIRST = 250
+/** Neighbours of the target that get noise of their own: a catalog of a thousand options would not fit in memory. */
+const NOISE_NEIGHBOURS = 4
+
+/** The target and its first neighbours that are traded at a price of their own: where each lies in the universe. */
+function noisyInstruments({ data: { universe, streams }, target }: StudyData): readonly number[] {
+  const priced = (index: number) =>
+    !['option', 'pool'].includes(universe.at(index).kind) &&
+    streams[index]!.some((stream) => ['book', 'quote', 'bar', 'trade'].includes(stream))
+  const others = universe.instruments.map((_, index) => index).filter((index) => index !== target && priced(index))
+  return [target, ...others.slice(0, NOISE_NEIGHBOURS)]
+}
+
+/** The first question asked of a market of noise over the same instruments, with the same features and learner. */
 export async function noisePlacebo(
   study: StudyData,
   features: FeatureSetSpec,
@@ -275,12 +308,14 @@ export async function noisePlacebo(
   await turn('a market of noise')
   const { universe } = study.data
   const intervalUs = features.sampling.every === 'time' ? features.sampling.intervalUs : question.horizonUs
-  const inputs = noiseMarket(universe, {
+  const samples = Math.max(NOISE_SAMPLES, Math.ceil(NOISE_SAMPLES_FIRST / plan.firstShare))
+  const noisy = noisyInstruments(study)
+  const inputs = noiseMarket(new Universe(noisy.map((index) => universe.at(index))), {
     seed: plan.seed,
     startUs: Date.UTC(2025, 0, 1) * 1000,
-    lengthUs: NOISE_SAMPLES * intervalUs + 30 * question.horizonUs,
+    lengthUs: samples * intervalUs + 30 * question.horizonUs,
     ...(study.barsOnly ? { rows: 'bars' as const, barUs: study.barUs } : { rows: 'book' as const }),
-  })
+  }).map((input, place) => ({ ...input, instruments: Uint16Array.of(noisy[place]!) }))
   const dataset = recordDataset(
     { features, stepUs, source: { kind: 'synthetic', name: 'noise', dataHash: `noise ${plan.seed}`, rows: 0 } },
     universe,

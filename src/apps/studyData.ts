@@ -94,14 +94,15 @@ export interface RecordingWish {
 /** The feature set of the options over the data. @throws {GimbalError} `config-invalid`, `argument-invalid`. */
 export function featuresFor(study: StudyData, options: StudyDataOptions, wish: RecordingWish): FeatureSetSpec {
   const settings: Record<string, Record<string, SettingValue>> = structuredClone(presets(study, wish))
-  for (const [path, value] of Object.entries(pairs(options.feature, '--feature'))) {
+  const given = pairs(options.feature, '--feature')
+  for (const [path, value] of Object.entries(given)) {
     const [family, setting, ...rest] = path.split('.')
     if (!family || !setting || rest.length > 0)
       throw new GimbalError('argument-invalid', '--feature takes family.setting=value', { given: path })
     ;(settings[family] ??= {})[setting] = value
   }
   const sampling: SamplerSpec = { every: 'time', intervalUs: wish.samplingUs }
-  return chooseFeatures(
+  const chosen = chooseFeatures(
     { universe: study.data.universe, target: study.target, streams: study.data.streams },
     {
       sampling,
@@ -110,6 +111,14 @@ export function featuresFor(study: StudyData, options: StudyDataOptions, wish: R
       ...(options.only ? { only: options.only.split(',').map((name) => name.trim()) } : {}),
     },
   )
+  // A setting that would do nothing is a wish not heard.
+  const idle = Object.keys(given).find((path) => !chosen.features.some(({ family }) => path.startsWith(`${family}.`)))
+  if (idle !== undefined)
+    throw new GimbalError('config-invalid', '--feature sets a family that is not recorded', {
+      given: idle,
+      recorded: chosen.features.map(({ family }) => family).join(' '),
+    })
+  return chosen
 }
 
 /**
@@ -203,6 +212,7 @@ export async function recordStudy(
  * Records again from tapes cut at random moments: a figure that is another one when the future is not there knew it.
  *
  * @param cuts How many; each costs up to another recording.
+ * @param turn Called now and then: lets the caller listen to the world, and stop by throwing.
  */
 export async function causalityLeaks(
   study: StudyData,
@@ -210,6 +220,7 @@ export async function causalityLeaks(
   stepUs: number,
   cuts: number,
   seed: number,
+  turn: () => Promise<void>,
 ): Promise<readonly CausalityLeak[]> {
   const { data } = study
   const record = async (untilUs: number) => {
@@ -221,7 +232,7 @@ export async function causalityLeaks(
       untilUs,
     )
     try {
-      while (recorder.run(1 << 16)) await new Promise((resolve) => setImmediate(resolve))
+      while (recorder.run(1 << 16)) await turn()
       return recorder.finish()
     } finally {
       tape.close()

@@ -182,6 +182,20 @@ export function numberOption(text: string, option: string, min = Number.NEGATIVE
   return value
 }
 
+/** Reads an option that must be a whole number. @throws {GimbalError} `argument-invalid`. */
+export function wholeOption(text: string, option: string, min: number): number {
+  const value = numberOption(text, option, min)
+  if (Number.isSafeInteger(value)) return value
+  throw new GimbalError('argument-invalid', `${option} takes a whole number`, { given: text })
+}
+
+/** Reads an option that must be a share, 1 excluded. @throws {GimbalError} `argument-invalid`. */
+export function shareOption(text: string, option: string, min: number): number {
+  const value = numberOption(text, option, min)
+  if (value < 1) return value
+  throw new GimbalError('argument-invalid', `${option} takes a share from ${min} to below 1`, { given: text })
+}
+
 /** Reads a UTC time: `2025-10-10`, or any ISO time; microseconds since 1970. @throws {GimbalError} `argument-invalid`. */
 export function timeOption(text: string, option: string): number {
   const iso = /^\d{4}-\d\d-\d\d$/.test(text)

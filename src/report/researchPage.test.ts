@@ -146,6 +146,7 @@ const full: ResearchResult = {
     volatilities: [0.2123, 0.8768],
   },
   paths: { groups: 6, testGroups: 2, excess: [-0.1204, -0.0253, 0.0192] },
+  family: 'forecasts',
   trialCount: 42,
   ledgerHead: 'fe'.repeat(32),
   models: [{ id: 'ab'.repeat(32), name: 'btc-variance-1h' }],

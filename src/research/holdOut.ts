@@ -10,6 +10,12 @@ import type { Catalog } from '../store/catalog.ts'
 import { type HoldOut, holdOutNamed } from '../store/holdOuts.ts'
 import type { HoldOutOpening, TrialLedger } from './trialLedger.ts'
 
+/**
+ * File of a catalog in which openings of its hold-outs are remembered, whichever run opened them: a ledger of trials lies beside
+ * its report, and there are as many as there are folders to write to.
+ */
+export const HOLD_OUT_OPENINGS = 'hold-out-openings.jsonl'
+
 /** A hold-out whose rows may now be read, and what a result on it must say. */
 export interface OpenedHoldOut {
   readonly holdOut: HoldOut

@@ -179,7 +179,8 @@ export interface ResearchResult {
   readonly placebos: readonly PlaceboRow[]
   readonly leaks: readonly { readonly column: string; readonly figure: number; readonly doc: string }[]
   readonly backtests: readonly BacktestComparison[]
-  /** Distinct trials of this family in the ledger, and its head. */
+  /** What the trials compete in, how many distinct ones the ledger held, and its head then. */
+  readonly family: string
   readonly trialCount: number
   readonly ledgerHead: string | null
   /** Models written to the registry: identity and name. */

@@ -1,13 +1,20 @@
-/** @file `gimbal catalog`: what a catalog holds, whether it is sound, and SQL over it. */
+/** @file `gimbal catalog`: what a catalog holds, whether it is sound, what is held out of it, and SQL over it. */
 
 import { existsSync } from 'node:fs'
 import { isoTime } from '../../core/clock.ts'
 import { GimbalError } from '../../core/errors.ts'
+import { HOLD_OUT_OPENINGS } from '../../research/holdOut.ts'
+import { TrialLedger } from '../../research/trialLedger.ts'
 import { Catalog, describeCatalog, requireImports, verifyCatalog } from '../../store/catalog.ts'
-import { count, EXIT, type Terminal } from '../terminal.ts'
+import { declareHoldOut, holdOuts } from '../../store/holdOuts.ts'
+import { count, EXIT, type Terminal, timeOption } from '../terminal.ts'
 
 interface CatalogOptions {
   readonly catalog: string
+  readonly name?: string
+  readonly from?: string
+  readonly to?: string
+  readonly instrument: readonly string[]
 }
 
 export async function catalog(terminal: Terminal, options: CatalogOptions, args: string[]): Promise<number> {
@@ -26,8 +33,10 @@ export async function catalog(terminal: Terminal, options: CatalogOptions, args:
       return imports(terminal, store)
     case 'sql':
       return sql(terminal, store, args[1])
+    case 'hold-out':
+      return holdOut(terminal, store, options)
     default:
-      throw new GimbalError('argument-invalid', 'gimbal catalog knows show, verify, imports and sql', {
+      throw new GimbalError('argument-invalid', 'gimbal catalog knows show, verify, imports, sql and hold-out', {
         given: args[0]!,
       })
   }
@@ -83,6 +92,38 @@ function imports(terminal: Terminal, store: Catalog): number {
     ]),
   )
   terminal.result(manifests)
+  return EXIT.ok
+}
+
+/** Declares a hold-out, or lists those declared with how often each was opened. */
+function holdOut(terminal: Terminal, store: Catalog, { name, from, to, instrument }: CatalogOptions): number {
+  if (name !== undefined) {
+    if (!from || !to)
+      throw new GimbalError('argument-invalid', 'A hold-out has a beginning and an end: --from and --to', {
+        name,
+        example: 'gimbal catalog hold-out --name last-quarter --from 2025-10-01 --to 2026-01-01',
+      })
+    const [fromUs, toUs] = [timeOption(from, '--from'), timeOption(to, '--to')]
+    declareHoldOut(store, { name, fromUs, toUs, ...(instrument.length > 0 ? { instruments: instrument } : {}) })
+  } else if (from || to || instrument.length > 0)
+    throw new GimbalError('argument-invalid', 'A hold-out is declared under a name: --name', { from: from ?? '' })
+  const openings = new TrialLedger(store.path(HOLD_OUT_OPENINGS)).holdOutOpenings()
+  const declared = holdOuts(store).map((each) => {
+    const opened = openings.filter((opening) => opening.name === each.name)
+    return { ...each, opened: opened.length, firstOpened: opened[0]?.date ?? null }
+  })
+  terminal.table(
+    ['hold-out', 'from, UTC', 'to, UTC', 'instruments', 'opened'],
+    declared.map((each) => [
+      each.name,
+      isoTime(each.fromUs).slice(0, 19),
+      isoTime(each.toUs).slice(0, 19),
+      each.instruments?.join(' ') ?? 'all',
+      each.opened === 0 ? 'never' : `${count(each.opened, 'time')}, first ${each.firstOpened!.slice(0, 19)}`,
+    ]),
+  )
+  terminal.line(`${count(declared.length, 'hold-out')}; gimbal research --hold-out NAME opens one`)
+  terminal.result(declared)
   return EXIT.ok
 }
 

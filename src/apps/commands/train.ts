@@ -12,12 +12,12 @@ import { LEARNER_SPACE, learnerOf } from '../../research/search/forecastFit.ts'
 import { QueueRunner } from '../../research/search/queue.ts'
 import { runSearch, type SearchOutcome } from '../../research/search/search.ts'
 import { ThreadRunner } from '../../research/search/threads.ts'
-import { settingsHash, TrialLedger } from '../../research/trialLedger.ts'
-import { modelName, questionOf, samplingFor } from '../investigation.ts'
+import { TrialLedger } from '../../research/trialLedger.ts'
+import { modelName, questionOf, recordWithRegimes, requireGrid, samplingFor } from '../investigation.ts'
 import { wallClockUs } from '../paper.ts'
-import { artifactOf, register, startColumns } from '../researchJob.ts'
-import { featuresFor, openStudyData, recordStudy, type StudyDataOptions } from '../studyData.ts'
-import { count, EXIT, interruptible, lengthOption, numberOption, span, type Terminal } from '../terminal.ts'
+import { artifactOf, forecastFamily, forecastTrial, register, startColumns } from '../researchJob.ts'
+import { openStudyData, type StudyDataOptions } from '../studyData.ts'
+import { count, EXIT, interruptible, lengthOption, shareOption, type Terminal, wholeOption } from '../terminal.ts'
 import { gimbalVersion } from '../version.ts'
 import { storageAccess } from './worker.ts'
 
@@ -45,10 +45,12 @@ export async function train(terminal: Terminal, options: TrainOptions): Promise<
       example: 'gimbal train --catalog catalog --bars 5m --forecast variance:1h',
     })
   const question = questionOf(options.forecast)
-  const trials = numberOption(options.trials, '--trials', 0)
-  const threads = numberOption(options.threads, '--threads', 1)
-  const firstShare = numberOption(options.first, '--first', 0.05)
-  const seed = numberOption(options.seed, '--seed', 0)
+  const trials = wholeOption(options.trials, '--trials', 0)
+  const threads = wholeOption(options.threads, '--threads', 1)
+  const windows = wholeOption(options.windows, '--windows', 1)
+  const firstShare = shareOption(options.first, '--first', 0.05)
+  const seed = wholeOption(options.seed, '--seed', 0)
+  const everyUs = options.every ? lengthOption(options.every, '--every') : undefined
   if (!['random', 'tpe'].includes(options.method))
     throw new GimbalError('argument-invalid', 'No such method of search', {
       asked: options.method,
@@ -57,13 +59,15 @@ export async function train(terminal: Terminal, options: TrainOptions): Promise<
   mkdirSync(options.out, { recursive: true })
   const ledger = new TrialLedger(join(options.out, 'trials.jsonl'))
   const study = await openStudyData(terminal, options)
-  const samplingUs = options.every ? lengthOption(options.every, '--every') : samplingFor(study, question.horizonUs)
+  const samplingUs = everyUs ?? samplingFor(study, question.horizonUs)
   const stepUs = study.barUs || Math.min(1_000_000, question.horizonUs)
+  requireGrid([question], stepUs)
   try {
     return await interruptible(async (signal) => {
-      const features = featuresFor(study, options, { samplingUs, stepUs, horizonUs: question.horizonUs })
-      const dataset = await recordStudy(terminal, study, features, stepUs, signal)
-      if (!dataset) throw new Interrupted()
+      const wish = { samplingUs, stepUs, horizonUs: question.horizonUs }
+      const recorded = await recordWithRegimes(terminal, study, options, wish, { firstShare, seed }, signal)
+      if (!recorded) throw new Interrupted()
+      const { dataset } = recorded
       const place = options.data ?? join(options.out, 'datasets')
       const store = openDatasetStore(place, storageAccess())
       const file = join(options.out, 'datasets', `${dataset.hash}.dataset`)
@@ -76,7 +80,7 @@ export async function train(terminal: Terminal, options: TrainOptions): Promise<
         : { ...DEFAULT_LEARNER, baseColumns: base }
       const plan: ResearchPlan = {
         firstShare,
-        windows: numberOption(options.windows, '--windows', 1),
+        windows,
         slideShare: 0,
         configurations: [learner],
         placebos: false,
@@ -92,28 +96,7 @@ export async function train(terminal: Terminal, options: TrainOptions): Promise<
           if (signal.aborted) throw new Interrupted()
         }
         const result = await researchQuestion(dataset, question, plan, turn, pool)
-        const name = `${question.quantity} over ${span(question.horizonUs)}`
-        ledger.append({
-          date: new Date().toISOString(),
-          family: `forecasts of ${dataset.features.target} on ${dataset.source.dataHash.slice(0, 16)}`,
-          kind: 'fit',
-          policy: `trees on ${name}`,
-          settingsHash: settingsHash({
-            ...learner.trees,
-            ridge: learner.ridge,
-            base: base.join(' '),
-            firstShare,
-            windows: plan.windows,
-            schema: dataset.schemaHash,
-          }),
-          dataHash: dataset.hash,
-          seed,
-          metric: `qlike/${name}`,
-          score: result.skill.rows[0]!.loss,
-          sharpe: null,
-          returns: 0,
-          clockUs: 0,
-        })
+        ledger.append(forecastTrial(dataset, result.trials[0]!, plan, 'fit', new Date().toISOString()))
         const rows = Array.from(result.labels.label.keys()).filter((row) => result.labels.label[row]! > 0)
         const artifact = artifactOf(dataset, result, result.final, rows, {
           name: modelName(dataset.features.target, question),
@@ -167,7 +150,7 @@ export async function train(terminal: Terminal, options: TrainOptions): Promise<
           }
           return await runSearch(
             {
-              family: `forecasts of ${dataset!.features.target} on ${dataset!.source.dataHash.slice(0, 16)}`,
+              family: forecastFamily(dataset.features.target, dataset.source.dataHash),
               evaluator: 'forecast-fit',
               space: LEARNER_SPACE,
               fixed,
@@ -175,7 +158,7 @@ export async function train(terminal: Terminal, options: TrainOptions): Promise<
               metric: 'qlike/search',
               trials,
               seed,
-              dataHash: dataset!.hash,
+              dataHash: dataset.hash,
               version: gimbalVersion(),
             },
             runner,
@@ -190,6 +173,10 @@ export async function train(terminal: Terminal, options: TrainOptions): Promise<
                 ),
             },
           )
+        } catch (error) {
+          // The search ends with the reason it was stopped for.
+          if (signal.aborted) throw new Interrupted()
+          throw error
         } finally {
           await runner.close()
         }
