@@ -211,15 +211,6 @@ test('the README’s program that learns is better than the last value where the
   expect(other).toBeLessThan(-1.65)
 })
 
-test('a hold-out is declared as the README says, once and for good', () => {
-  const [, program] = /```js\n([\s\S]*?)```/.exec(readFileSync('README.md', 'utf8'))!
-  const folder = join(USER, 'catalog')
-  const told = program!.replace("'catalog'", JSON.stringify(folder))
-  expect([runModule(told), runModule(told)].map(({ status }) => status)).toEqual([0, 0])
-  const moved = runModule(told.replace('2025, 3, 1', '2025, 4, 1'))
-  expect([moved.status, moved.stderr]).toEqual([1, expect.stringContaining('hold-out-invalid')])
-})
-
 test('every name an example imports is promised by its layer', () => {
   const program = ts.createProgram(
     LAYERS.map(({ layer }) => join('src', layer, 'index.ts')),
