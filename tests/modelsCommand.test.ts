@@ -348,6 +348,7 @@ describe('gimbal features', () => {
       [{ only: 'microprice' }, 'config-invalid', 'microprice'],
       [{ feature: ['ewma-variance.lambda=0.9'] }, 'config-invalid', 'lambda'],
       [{ feature: ['ewma-varianse.lambdas=0.9'] }, 'config-invalid', 'ewma-varianse'],
+      [{ feature: ['vpin.buckets=9'] }, 'config-invalid', 'not recorded'],
       [{ feature: ['lambdas=0.9'] }, 'argument-invalid', 'family.setting=value'],
       [{ normaliseOver: '5' }, 'config-invalid', 'window'],
       [{ every: 'often' }, 'argument-invalid', '--every'],
