@@ -154,7 +154,8 @@ function presets(
     }
   }
   const step = seconds(stepUs)
-  const windows = list(horizon, 6 * horizon, 30 * horizon)
+  // Of fewer than three steps no family makes a window.
+  const windows = list(Math.max(horizon, 3 * step), 6 * horizon, 30 * horizon)
   return {
     'har-ladder': { intervalSeconds: step, unitSeconds: horizon, dayLadder: false },
     'realised-measures': { intervalSeconds: step, windowsSeconds: windows },

@@ -122,7 +122,7 @@ export async function train(terminal: Terminal, options: TrainOptions): Promise<
           name: artifact.name,
           metrics: artifact.metrics,
           skill: result.skill,
-          search: search && { trials: search.trials.length, best: search.best },
+          search: search && { trials: search.trials.length, resumed: search.resumed, best: search.best },
         })
         return EXIT.ok
       } finally {
