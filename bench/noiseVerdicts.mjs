@@ -114,7 +114,7 @@ export async function noiseVerdict(seed, samples) {
 }
 
 function quantiles(values) {
-  const sorted = values.slice().sort((a, b) => a - b)
+  const sorted = values.filter((value) => value !== null).sort((a, b) => a - b)
   const at = (share) => Number(sorted[Math.round(share * (sorted.length - 1))]?.toFixed(3))
   return {
     least: at(0),
@@ -204,6 +204,7 @@ if (values.lines) {
         placebos: {
           run: placebos.length,
           claimed: placebos.filter(({ claims }) => claims).length,
+          notRun: placebos.filter(({ t }) => t === null).length,
           t: quantiles(placebos.map(({ t }) => t)),
         },
         judged: quantiles(found.map(({ judged }) => judged)),

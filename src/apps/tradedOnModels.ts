@@ -8,6 +8,7 @@
 import { join } from 'node:path'
 import { Random } from '../core/random.ts'
 import type { Forecaster } from '../models/forecastDesk.ts'
+import type { CollectedRun } from '../report/collector.ts'
 import type { RunReport } from '../report/runReport.ts'
 import { meanInterval } from '../research/dieboldMariano.ts'
 import { expectedBestSharpe, probabilisticSharpe } from '../research/sharpe.ts'
@@ -81,8 +82,8 @@ export async function tradeOnModels(
     plan({ ...pair.settings, ...pair.modelSettings }, job.modelIds),
     job.forecasters,
   )
-  const a = spanOf(withModel.report, job.judgedFromUs)
-  const b = spanOf(without.report, job.judgedFromUs)
+  const a = judgedSpan(withModel.report.run, job.judgedFromUs)
+  const b = judgedSpan(without.report.run, job.judgedFromUs)
   const evidence = new TrialLedger(job.ledgerPath).evidence(familyOf(withModel.report), a.widthUs)
   const trialCount = evidence.trialCount
   const spread = evidence.sharpeVariance ?? 0
@@ -120,7 +121,8 @@ function familyOf({ facts }: RunReport): string {
   return `${facts.policies.map(({ name }) => name).join(' + ')} on ${facts.dataHash.slice(0, 16)}`
 }
 
-interface JudgedSpan {
+/** What came of a run after a moment. */
+export interface JudgedSpan {
   readonly fromUs: number
   readonly toUs: number
   readonly widthUs: number
@@ -132,14 +134,19 @@ interface JudgedSpan {
   readonly returns: Float64Array
 }
 
-function spanOf({ run }: RunReport, fromUs: number): JudgedSpan {
+/** What is looked at of a run. */
+type SpannedRun = Pick<CollectedRun, 'timeline' | 'equity' | 'attribution' | 'startEquity' | 'lastUs'>
+
+/** A run from a moment on: from the close of the bucket of its timeline that the moment lies in. */
+export function judgedSpan(run: SpannedRun, fromUs: number): JudgedSpan {
   const { startUs, widthUs } = run.timeline
-  const first = startUs.findIndex((us) => us + widthUs > fromUs)
-  const closes: number[] = []
-  for (let i = Math.max(0, first); i < startUs.length; i++) {
-    const close = run.equity.close[i]
-    closes.push(close ?? closes.at(-1) ?? run.startEquity)
-  }
+  // That bucket counts as before: profit, costs and returns are all taken from its close.
+  const begins = startUs.findIndex((us) => us + widthUs > fromUs)
+  const first = begins < 0 ? startUs.length - 1 : begins
+  const known = (values: readonly (number | null)[], until: number) =>
+    values.slice(0, until + 1).findLast((value) => value !== null)
+  const closes = [known(run.equity.close, first) ?? run.startEquity]
+  for (let i = first + 1; i < startUs.length; i++) closes.push(run.equity.close[i] ?? closes.at(-1)!)
   let peak = closes[0]!
   let drawdown = 0
   for (const close of closes) {
@@ -148,11 +155,10 @@ function spanOf({ run }: RunReport, fromUs: number): JudgedSpan {
   }
   const paid = (component: 'fees' | 'slippage') => {
     const values = run.attribution[component]
-    const before = first > 0 ? (values[first - 1] ?? 0) : 0
-    return before - (values.findLast((value) => value !== null) ?? 0)
+    return (known(values, first) ?? 0) - (known(values, values.length - 1) ?? 0)
   }
   return {
-    fromUs: startUs[Math.max(0, first)]!,
+    fromUs: Math.min(startUs[first]! + widthUs, run.lastUs),
     toUs: run.lastUs,
     widthUs,
     profit: closes.at(-1)! - closes[0]!,

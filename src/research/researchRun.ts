@@ -374,11 +374,12 @@ function permutedAmong(
   return permuteLabels({ label: some, endsUs }, block, random).label
 }
 
-/** Samples before the first that has all columns of the start. */
+/** Samples before every column of the start has been known once; columns that take longer than half the time do not count. */
 function warmUp({ table }: ForecastSamples, { baseColumns }: LearnerSpec): number {
-  const columns = baseColumns.map((name) => table.columns[table.names.indexOf(name)]!)
-  for (let row = 0; row < table.rows; row++) if (columns.every((column) => !Number.isNaN(column[row]!))) return row
-  return 0
+  const firstKnown = baseColumns.map((name) =>
+    table.columns[table.names.indexOf(name)]!.findIndex((value) => !Number.isNaN(value)),
+  )
+  return Math.max(0, ...firstKnown.filter((row) => row <= table.rows / 2))
 }
 
 /** The model against its own log-linear start along other histories. */
