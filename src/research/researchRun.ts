@@ -306,6 +306,8 @@ async function runPlacebos(
 ): Promise<PlaceboRow[]> {
   const { rows, overlap } = judgement
   const random = new Random(plan.seed).fork(`placebo/${question.quantity}/${question.horizonUs}`)
+  // A prime number of samples: whole blocks of four hours would keep the hour of the day in its place, and its skill with it.
+  const block = primeFrom(Math.max(7, 4 * overlap))
   const first = warmUp(samples, learner)
   const shift = drawShift(samples.table.rows - first, random)
   const shifted = { ...samples, table: shiftFeatures(dataset, shift, first).table }
@@ -313,8 +315,8 @@ async function runPlacebos(
     {
       name: 'labels permuted',
       doc: 'labels in another order, those learnt from and those judged on, against their mean',
-      samplesFor: ({ train }) => ({ ...samples, label: permutedAmong(samples, train, 4 * overlap, random) }),
-      label: permutedAmong(samples, Uint32Array.from(rows), 4 * overlap, random),
+      samplesFor: ({ train }) => ({ ...samples, label: permutedAmong(samples, train, block, random) }),
+      label: permutedAmong(samples, Uint32Array.from(rows), block, random),
       rival: forecasts.has('mean') ? 'mean' : best,
     },
     {
@@ -372,6 +374,15 @@ function permutedAmong(
   // Four blocks at least: two can change places in one way only.
   const block = Math.max(1, Math.min(blockSamples, Math.floor(among.length / 4)))
   return permuteLabels({ label: some, endsUs }, block, random).label
+}
+
+/** The least prime number not below n. */
+function primeFrom(n: number): number {
+  for (let candidate = n; ; candidate++) {
+    let divisor = 2
+    while (divisor * divisor <= candidate && candidate % divisor !== 0) divisor++
+    if (divisor * divisor > candidate) return candidate
+  }
 }
 
 /** Samples before every column of the start has been known once; columns that take longer than half the time do not count. */
