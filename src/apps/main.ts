@@ -93,7 +93,7 @@ export function buildProgram(): Command {
     .option('--bars <length>', 'length of the bars to run on, where the catalog has several: 5m, 1h')
     .option('--out <dir>', 'where the report goes', 'out/demo')
     .option('--seed <n>', 'seed of everything random', '1')
-    .option('--minutes <n>', 'minutes of generated market; it crashes after three fifths of them', '360')
+    .option('--minutes <n>', 'minutes of generated market; it crashes after three fifths of them', '240')
     .action(act(async () => (await import('./commands/demo.ts')).demo))
 
   verb(

@@ -36,7 +36,7 @@ import {
 } from '../research/researchRun.ts'
 import type { Turn } from '../research/study.ts'
 import { settingsHash, type Trial, TrialLedger } from '../research/trialLedger.ts'
-import { bestBaseline, type PlaceboRow, type RegimeTimeline } from '../research/verdict.ts'
+import { bestBaseline, PLACEBO_T, type PlaceboRow, type RegimeTimeline } from '../research/verdict.ts'
 import { noiseMarket } from '../sim/market/noiseMarket.ts'
 import { causalityLeaks, type StudyData } from './studyData.ts'
 import { span, type Terminal } from './terminal.ts'
@@ -335,7 +335,7 @@ export async function noisePlacebo(
     doc: `the same study of a generated market of independent draws, ${result.skill.samples} samples`,
     excess: -best.excess / (1 + best.excess),
     dieboldMariano: best.dieboldMariano,
-    claims: best.dieboldMariano < -1.65,
+    claims: best.dieboldMariano < PLACEBO_T,
   }
 }
 

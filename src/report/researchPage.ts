@@ -13,6 +13,7 @@ import {
   bestBaseline,
   type CalibrationTable,
   type DriftRow,
+  PLACEBO_T,
   type ResearchResult,
   type SkillRow,
   type SkillTable,
@@ -534,7 +535,7 @@ ${pointTable({
   heads: ['t', 'loss over the best’s', 'taken for skill'],
   lines: [
     { at: 0, name: 'as good as the best baseline' },
-    { at: -1.65, name: 'taken for skill beyond' },
+    { at: PLACEBO_T, name: 'taken for skill beyond' },
   ],
   whole: true,
   format: 'num',

@@ -48,6 +48,7 @@ import {
   type ImportanceRow,
   type OverfittingPanel,
   type PathPanel,
+  PLACEBO_T,
   type PlaceboRow,
   type SkillTable,
 } from './verdict.ts'
@@ -269,9 +270,6 @@ function lossesAt(label: Float64Array, forecast: Float64Array, rows: readonly nu
 }
 
 const MISSING_LOSS = qlike(1, 0.1)
-
-/** t from which on a placebo would be taken for skill. */
-const PLACEBO_T = -1.65
 
 /** One way to cut what connects features and labels. */
 interface PlaceboKind {

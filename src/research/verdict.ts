@@ -200,6 +200,10 @@ export interface Verdict {
   readonly passed: readonly (boolean | null)[]
 }
 
+/**
+ * A placebo below this is taken for skill: one in a hundred by chance, for several are run beside every question.
+ */
+export const PLACEBO_T = -2.33
 /** One-sided 5 % of the normal distribution. */
 const T_NEEDED = -1.65
 /** Chance of choosing by luck above which a choice among configurations is not believed. */
