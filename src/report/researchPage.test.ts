@@ -60,6 +60,7 @@ const found = {
       configurations: 12,
       pbo: 0.1041,
       logits: [-1.5, -0.2, 0, 0.3, 0.4, 1.1, 2.2],
+      better: 2,
       slope: -0.375,
       spaLower: 0.0113,
       spaConsistent: 0.0224,
@@ -314,7 +315,7 @@ describe('what stands at the top', () => {
       'pass: ✓ passed placebo labels permuted shows none (t 6.81)',
       'pass: ✓ passed placebo features shifted shows none (t 5.43)',
       'pass: ✓ passed variance over 1 h: QLIKE 0.4012 against 0.4645 of log-har, the best baseline (t −3.65, needed −1.65)',
-      'pass: ✓ passed 12 configurations: probability of backtest overfitting 0.10, SPA p 0.022',
+      'pass: ✓ passed 12 configurations, 2 of them better than the baseline: probability of backtest overfitting 0.10, SPA p 0.022',
       'fail: ✗ not passed volatility-target: 1,234.57 dollars with the model, −987.65 without, after costs (difference 2,222.22, t 1.23)',
     ])
   })

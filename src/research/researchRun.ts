@@ -241,6 +241,7 @@ async function searchLuck(
     trials,
     overfitting: {
       configurations: distinct.length,
+      better: distinct.filter((loss) => meanOf(loss) < meanOf(rival)).length,
       pbo: luck.probability,
       logits: thinned(luck.logits, LOGITS_KEPT),
       slope: luck.degradation.slope,

@@ -60,6 +60,7 @@ const LUCK: OverfittingPanel = {
   configurations: 4,
   pbo: 0.2,
   logits: [],
+  better: 2,
   slope: 0.5,
   spaLower: 0.01,
   spaConsistent: 0.02,
@@ -101,7 +102,7 @@ describe('an edge', () => {
     expect(reasons).toEqual([
       'placebo labels permuted shows none (t 1.20)',
       'variance over 1 h: QLIKE 0.2000 against 0.2200 of har, the best baseline (t -2.10, needed -1.65)',
-      '4 configurations: probability of backtest overfitting 0.20, SPA p 0.020',
+      '4 configurations, 2 of them better than the baseline: probability of backtest overfitting 0.20, SPA p 0.020',
     ])
     expect(passed).toEqual([true, true, true])
   })
@@ -122,6 +123,10 @@ describe('an edge', () => {
     const trimmed = verdict({ skill: [table({ trimmed: { model: 0.19, har: 0.19, mean: 0.3 } })] })
     expect(trimmed.finding).toBe('no-edge')
     expect(trimmed.reasons[1]).toContain('not without the worst 1 %')
+  })
+
+  test('does not hang on which configuration was chosen where all of them beat the baseline', () => {
+    expect(verdict({ overfitting: [{ ...LUCK, better: 4, pbo: 0.9 }] })).toMatchObject({ finding: 'edge' })
   })
 
   test.each<[string, Partial<OverfittingPanel>]>([

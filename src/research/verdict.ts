@@ -97,6 +97,8 @@ export interface PathPanel {
 /** Whether choosing among configurations was luck. */
 export interface OverfittingPanel {
   readonly configurations: number
+  /** How many of them lost less than the best baseline. Where all did, which was chosen decides nothing. */
+  readonly better: number
   /** Probability of backtest overfitting by CSCV, and its logits. */
   readonly pbo: number
   readonly logits: readonly number[]
@@ -218,7 +220,8 @@ export type Judged = Pick<ResearchResult, 'skill' | 'placebos' | 'overfitting' |
  * - a leaking column or a placebo with skill makes the study invalid;
  * - an edge needs, at one horizon at least, a Diebold-Mariano t below −1.65 times a correction for the number of
  *   horizons tried (Bonferroni: the normal quantile of 5 % over their number) against the *best* baseline, a lower loss with the
- *   worst 1 % trimmed too, and, where configurations were chosen among for it, PBO under one half and SPA under 5 %;
+ *   worst 1 % trimmed too, and, where configurations were chosen among for it, SPA under 5 % and, unless all of them lost less
+ *   than the baseline, PBO under one half;
  * - profit after costs is reported beside it and never claimed from a forecast alone.
  */
 export function judge({ skill, placebos, overfitting, leaks, backtests }: Judged): Verdict {
@@ -250,7 +253,8 @@ export function judge({ skill, placebos, overfitting, leaks, backtests }: Judged
     const trimmed = table.trimmed[model.name]! < table.trimmed[best.name]!
     const wins = best.dieboldMariano < needed && model.loss < best.loss && trimmed
     const panel = overfitting[question] ?? null
-    const doubtful = panel !== null && (panel.pbo >= PBO_MAX || !(panel.spaConsistent < SPA_MAX))
+    const chosen = panel !== null && panel.better < panel.configurations && panel.pbo >= PBO_MAX
+    const doubtful = panel !== null && (chosen || !(panel.spaConsistent < SPA_MAX))
     if (wins) (doubtful ? lucky : won).push(table)
     say(
       `${name}: ${loss} ${model.loss.toPrecision(4)} against ${best.loss.toPrecision(4)} of ${best.name}, the best baseline (${tText(best.dieboldMariano)}, needed ${needed.toFixed(2)}${trimmed ? '' : '; not without the worst 1 %'})`,
@@ -258,7 +262,7 @@ export function judge({ skill, placebos, overfitting, leaks, backtests }: Judged
     )
     if (panel)
       say(
-        `${skill.length > 1 ? `${name}, ` : ''}${panel.configurations} configurations: probability of backtest overfitting ${panel.pbo.toFixed(2)}, SPA p ${panel.spaConsistent < 0.001 ? 'below 0.001' : panel.spaConsistent.toFixed(3)}`,
+        `${skill.length > 1 ? `${name}, ` : ''}${panel.configurations} configurations, ${panel.better} of them better than the baseline: probability of backtest overfitting ${panel.pbo.toFixed(2)}, SPA p ${panel.spaConsistent < 0.001 ? 'below 0.001' : panel.spaConsistent.toFixed(3)}`,
         !doubtful,
       )
   }
