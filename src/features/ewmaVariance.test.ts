@@ -32,6 +32,19 @@ test('three returns by hand: unknown before one memory, weighted after, unknown 
   expect(late!['variance-0.5']).toBeNaN()
 })
 
+test('the last return before a long silence counts after it', () => {
+  const tape = new WrittenTape()
+  const closes = [1000, 1010, 1000, 1030]
+  for (const [i, close] of closes.entries()) tape.bar(300 * (i + 1), 300, [close, close, close, close])
+  const later = 10 * 86_400
+  tape.bar(later, 300, [2000, 2000, 2000, 2000])
+  tape.bar(later + 300, 300, [2040, 2040, 2040, 2040])
+  const [after] = tape.ask(EWMA_VARIANCE, { lambdas: '0.5' }, later + 300)
+  const [a, b, c] = closes.slice(1).map((close, i) => Math.log(close / closes[i]!) ** 2) as [number, number, number]
+  const d = Math.log(2040 / 2000) ** 2
+  expect(after!['variance-0.5']).toBeCloseTo((d + c / 2 + b / 4 + a / 8) / 1.875, 15)
+})
+
 test('lambdas outside 0 … 1 are refused', () => {
   for (const lambdas of ['1', '0', '', '0.9,0.9'])
     expect(() => new WrittenTape().ask(EWMA_VARIANCE, { lambdas })).toThrow(

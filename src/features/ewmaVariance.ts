@@ -43,12 +43,11 @@ class EwmaVariance implements Feature {
   }
 
   onRow(batch: TapeBatch, row: number, _instrument: number, timeUs: number): void {
-    this.#price.onRow(batch, row, timeUs)
-    // Steps that ended before this row are certain now.
+    // Steps that ended before this row are certain now, and are read before it: a clock forgets them over a long silence.
     const certain = Math.ceil(timeUs / this.#price.intervalUs) - 1
     if (Number.isNaN(this.#taken)) this.#taken = certain
-    if (certain === this.#taken) return
-    for (let step = this.#firstStep(certain); step <= certain; step++) {
+    const last = this.#lastTrusted(certain)
+    for (let step = this.#taken + 1; step <= last; step++) {
       const r = this.#price.returnAt(step)
       if (Number.isNaN(r)) continue
       for (let i = 0; i < this.#lambdas.length; i++) {
@@ -59,10 +58,12 @@ class EwmaVariance implements Feature {
       this.#lastKnown = step
     }
     this.#taken = certain
+    this.#price.onRow(batch, row, timeUs)
   }
 
-  #firstStep(to: number): number {
-    return Math.max(this.#taken + 1, to - this.#catchUp + 1)
+  /** The last step up to `to` that a price of before may still reach. */
+  #lastTrusted(to: number): number {
+    return Math.min(to, this.#taken + this.#catchUp)
   }
 
   write(out: Float64Array, at: number, nowUs: number): void {
@@ -73,7 +74,8 @@ class EwmaVariance implements Feature {
       let weights = this.#weights[i]!
       let known = this.#known
       let lastKnown = this.#lastKnown
-      for (let step = this.#firstStep(last); step <= last; step++) {
+      const trusted = this.#lastTrusted(last)
+      for (let step = this.#taken + 1; step <= trusted; step++) {
         const r = this.#price.returnAt(step)
         if (Number.isNaN(r)) continue
         squares = squares * lambda + r * r
