@@ -13,7 +13,8 @@ export const ewmaVariance: Oracle = ({ rows, universe, target, settings, timesUs
   return columns(lambdas.length, timesUs, (nowUs) => {
     const last = price.pointAt(nowUs)
     return lambdas.map((lambda) => {
-      const memory = Math.round(1 / (1 - lambda))
+      // Rounding of 1 − λ must not ask for one return more: 1 / (1 − 0.5) is 2.
+      const memory = Math.ceil(1 / (1 - lambda) - 1e-9)
       const found: [point: number, square: number][] = []
       // What is older than 2000 memories weighs less than any double can show.
       for (let point = last; point > first && found.length < 2000 * memory; point--) {
