@@ -224,7 +224,12 @@ export async function investigate(
             ({ question, unfitted }) =>
               `${question.quantity} over ${span(question.horizonUs)}: these data are too few to fit ${unfitted.join(', ')}, which judge nothing.`,
           ),
-        `Trading used models fitted before the judged span and kept unchanged through it.`,
+        ...(options.trade ? ['Trading used models fitted before the judged span and kept unchanged through it.'] : []),
+        // A verdict is worth what it was put through: what was left out is said beside it.
+        ...(options.placebos
+          ? []
+          : ['No placebos were run (--no-placebos): skill found in nothing would not have shown.']),
+        ...(cuts > 0 ? [] : ['No column was checked for knowledge of the future (--check 0).']),
       ],
     }
     const page = join(options.out, 'research.html')
