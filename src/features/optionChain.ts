@@ -14,9 +14,9 @@
  * Turning prices into volatilities is put off until somebody asks.
  */
 
+import { normalCdf } from '../core/errorFunction.ts'
 import type { Universe } from '../market/instrument.ts'
 import { Flag, Kind, type TapeBatch } from '../market/tape.ts'
-import { normalProbability } from '../pricing/errorFunction.ts'
 import { impliedVolatilityBatch } from '../pricing/impliedVolatility.ts'
 
 /** µs of a year of 365 days. */
@@ -224,7 +224,7 @@ export class OptionChain {
   #settle(option: number, volatility: number): void {
     const s = volatility * Math.sqrt(this.#columns.years[option]!)
     this.#variance[option] = volatility * volatility
-    this.#delta[option] = normalProbability(-this.#moneyness[option]! / s + 0.5 * s)
+    this.#delta[option] = normalCdf(-this.#moneyness[option]! / s + 0.5 * s)
   }
 
   /** Turns the prices that wait into volatilities. */

@@ -7,7 +7,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { WatchedMarket } from '../../tests/features/watchedMarket.ts'
-import { normalCdf } from '../core/normal.ts'
+import { normalCdf } from '../core/errorFunction.ts'
 import { VPIN, vpinBulk } from './vpin.ts'
 
 const vectors = `${process.env['GIMBAL_SHARED'] ?? '../shared'}/reference/vectors/t10_orderflow.json`

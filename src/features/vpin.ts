@@ -16,8 +16,8 @@
  */
 
 import { SECOND_US } from '../core/clock.ts'
+import { normalCdf } from '../core/errorFunction.ts'
 import { GimbalError } from '../core/errors.ts'
-import { normalCdf } from '../core/normal.ts'
 import { readSettings, type SettingsOf, type SettingsShape } from '../core/settings.ts'
 import type { MarketState } from '../market/marketState.ts'
 import { Kind, type TapeBatch } from '../market/tape.ts'

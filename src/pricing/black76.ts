@@ -14,8 +14,8 @@
  * section 1.4, for premium-adjusted deltas.
  */
 
+import { fillTails, normalCdf } from '../core/errorFunction.ts'
 import { GimbalError } from '../core/errors.ts'
-import { fillTails, normalProbability } from './errorFunction.ts'
 import { logRatio } from './logRatio.ts'
 import { fillDifference, normalisedBlack } from './normalisedBlack.ts'
 import type { Right } from './right.ts'
@@ -242,10 +242,10 @@ function evaluateFarOut(
   const price = priceOf(right, forward, strike, s, discount)
   out.fill(0)
   out[PRICE] = price
-  out[DELTA] = discount * right * normalProbability(right * (h + 0.5 * s))
+  out[DELTA] = discount * right * normalCdf(right * (h + 0.5 * s))
   out[THETA] = rate * price
   out[RHO] = -years * price
-  out[DELTA_ADJUSTED] = ((discount * right * strike) / forward) * normalProbability(right * (h - 0.5 * s))
+  out[DELTA_ADJUSTED] = ((discount * right * strike) / forward) * normalCdf(right * (h - 0.5 * s))
   out[CHARM] = rate * out[DELTA]
   return PriceStatus.PRICED
 }

@@ -10,8 +10,8 @@
  * piecewise rational interpolation", SIAM J. Sci. Stat. Comput. 6 (1985), 967-976. Written from the papers.
  */
 
+import { erfcx, normalCdf, normalQuantile } from '../core/errorFunction.ts'
 import { GimbalError } from '../core/errors.ts'
-import { erfcx, normalPercentile, normalProbability } from './errorFunction.ts'
 import { logRatio } from './logRatio.ts'
 import { blackFrom, complementFrom, vegaFrom } from './normalisedBlack.ts'
 import { CALL, type Right } from './right.ts'
@@ -136,14 +136,14 @@ function guessLow(beta: number, x: number, sLow: number, bLow: number): number {
     const t = beta / bLow
     guess = (f * t + bLow * (1 - t)) * t
   }
-  return Math.abs(x / (ROOT_THREE * normalPercentile(ROOT_THREE * Math.cbrt(guess / (TWO_PI * size)))))
+  return Math.abs(x / (ROOT_THREE * normalQuantile(ROOT_THREE * Math.cbrt(guess / (TWO_PI * size)))))
 }
 
 /** The first guess for prices above that of the tangent's head: interpolates N(−s/2), which ends at 0 with slope −½. */
 function guessHigh(beta: number, x: number, bMax: number, sHigh: number, bHigh: number): number {
   const h = x / sHigh
   const square = h * h
-  const f = normalProbability(-0.5 * sHigh)
+  const f = normalCdf(-0.5 * sHigh)
   const slope = -0.5 * Math.exp(0.5 * square)
   const curvature = ROOT_HALF_PI * Math.exp(square + 0.125 * sHigh * sHigh) * (square / sHigh)
   let guess = rationalCubic(beta, bHigh, bMax, f, 0, slope, -0.5, curvature, true)
@@ -152,7 +152,7 @@ function guessHigh(beta: number, x: number, bMax: number, sHigh: number, bHigh: 
     const t = (beta - bHigh) / width
     guess = (f * (1 - t) + 0.5 * width * t) * (1 - t)
   }
-  return -2 * normalPercentile(guess)
+  return -2 * normalQuantile(guess)
 }
 
 /** Householder's step of order four from ν = −g/g', γ = g''/g', δ = g'''/g'. */

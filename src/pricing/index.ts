@@ -18,7 +18,6 @@ export {
   PriceStatus,
   type SpotOptionTerms,
 } from './black76.ts'
-export { erf, erfc, erfcx, normalPercentile, normalProbability } from './errorFunction.ts'
 export {
   impliedTotalVolatility,
   impliedVolatility,

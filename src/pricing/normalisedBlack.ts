@@ -17,7 +17,7 @@
  * Everywhere x <= 0 (out of the money); puts and calls in the money follow by parity.
  */
 
-import { erfcx, expMinusHalfSquare } from './errorFunction.ts'
+import { erfcx, expMinusHalfSquare } from '../core/errorFunction.ts'
 
 const ROOT_HALF_PI = 1.2533141373155003
 const ONE_OVER_ROOT_TWO_PI = 0.3989422804014327

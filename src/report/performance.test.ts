@@ -9,7 +9,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { DAY_US, HOUR_US, MINUTE_US } from '../core/clock.ts'
-import { normalCdf, normalQuantile } from '../core/normal.ts'
+import { normalCdf, normalQuantile } from '../core/errorFunction.ts'
 import { expectedBestSharpe, minimumTrackRecord, probabilisticSharpe } from '../research/sharpe.ts'
 import { DrawdownTracker, judgedClock, performance, ReturnClock } from './performance.ts'
 

@@ -16,8 +16,8 @@
  */
 
 import { DAY_US } from '../core/clock.ts'
+import { normalQuantile } from '../core/errorFunction.ts'
 import { GimbalError } from '../core/errors.ts'
-import { normalQuantile } from '../core/normal.ts'
 import type { Random } from '../core/random.ts'
 import type { Table } from '../models/learner.ts'
 import type { Dataset } from './dataset.ts'

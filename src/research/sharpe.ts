@@ -6,7 +6,7 @@
  * and financial charlatanism", Notices of the AMS 61(5) (2014).
  */
 
-import { normalCdf, normalQuantile } from '../core/normal.ts'
+import { normalCdf, normalQuantile } from '../core/errorFunction.ts'
 
 /** How many tries stand behind a result, as the trial ledger counted them. */
 export interface TrialEvidence {

@@ -5,7 +5,7 @@
  * only when the model beats the best baseline and every check that could explain it away has failed to.
  */
 
-import { normalQuantile } from '../core/normal.ts'
+import { normalQuantile } from '../core/errorFunction.ts'
 
 /** Mean loss of one forecaster over the judged samples. */
 export interface SkillRow {

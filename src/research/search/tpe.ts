@@ -17,7 +17,7 @@
  * section 4.
  */
 
-import { normalCdf } from '../../core/normal.ts'
+import { normalCdf } from '../../core/errorFunction.ts'
 import { Random } from '../../core/random.ts'
 import { readSettings, type SettingsShape, type SettingValue } from '../../core/settings.ts'
 import type { Proposer, Tried } from './proposer.ts'

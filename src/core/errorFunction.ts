@@ -1,8 +1,8 @@
 /**
  * @file The error function and the normal distribution with full relative accuracy, tails included.
  *
- * A wing option is worth a tail probability: 1 − N(x) has no correct digit beyond x = 8.3, and N itself in absolute terms
- * (`core/normal.ts`) none below. Here every tail is computed as itself, scaled (`erfcx`) where it would underflow.
+ * A wing option is worth a tail probability: 1 − N(x) has no correct digit beyond x = 8.3, and a series for N
+ * is right in absolute terms only. Here every tail is computed as itself, scaled (`erfcx`) where it would underflow.
  *
  * Sources: W. J. Cody, "Rational Chebyshev approximations for the error function", Math. Comp. 23 (1969), 631-637, with the
  * coefficients of his CALERF; M. J. Wichura, "Algorithm AS 241: the percentage points of the normal distribution", Applied
@@ -109,7 +109,7 @@ export function erfcx(x: number): number {
 /**
  * Standard normal distribution function, to 1e-15 relative down to the smallest number there is (x = −37.5).
  */
-export function normalProbability(x: number): number {
+export function normalCdf(x: number): number {
   const y = Math.abs(x) * ROOT_HALF
   if (y <= SMALL) return 0.5 + 0.5 * erfSmall(x * ROOT_HALF)
   // The square is taken of x and not of x/√2, whose rounding the exponential would magnify.
@@ -145,9 +145,9 @@ export function fillTails(row: Float64Array, d: number, density: number, ratio: 
 }
 
 /**
- * The x at which {@link normalProbability} is `p`: 1e-15 relative for p to 1e-300; infinite at 0 and 1, NaN outside.
+ * The x at which {@link normalCdf} is `p`: 1e-15 relative for p to 1e-300; infinite at 0 and 1, NaN outside.
  */
-export function normalPercentile(p: number): number {
+export function normalQuantile(p: number): number {
   const q = p - 0.5
   if (Math.abs(q) <= 0.425) {
     const r = 0.180625 - q * q

@@ -7,7 +7,7 @@
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { erf, erfc, erfcx, fillTails, normalPercentile, normalProbability } from './errorFunction.ts'
+import { erf, erfc, erfcx, fillTails, normalCdf, normalQuantile } from './errorFunction.ts'
 
 const EXACT = 1e-15
 const relative = (found: number, expected: number) => Math.abs(found / expected - 1)
@@ -50,25 +50,25 @@ const PROBABILITIES: readonly (readonly [number, number])[] = [
 ]
 
 test.each(PROBABILITIES)('the normal distribution at %d, and back', (x, probability) => {
-  expect(relative(normalProbability(x), probability)).toBeLessThan(EXACT)
+  expect(relative(normalCdf(x), probability)).toBeLessThan(EXACT)
   // Near 1 a probability cannot tell x any better than this.
   const told = (x > 0 ? 2 ** -52 : 0) / (Math.exp(-0.5 * x * x) * Math.abs(x))
-  expect(relative(normalPercentile(probability), x)).toBeLessThan(2e-15 + 3 * told)
+  expect(relative(normalQuantile(probability), x)).toBeLessThan(2e-15 + 3 * told)
 })
 
 test('a percentile exists only between 0 and 1', () => {
-  expect(normalPercentile(0)).toBe(Number.NEGATIVE_INFINITY)
-  expect(normalPercentile(1)).toBe(Number.POSITIVE_INFINITY)
-  expect(normalPercentile(-1e-9)).toBeNaN()
-  expect(normalPercentile(1.1)).toBeNaN()
-  expect(normalPercentile(Number.NaN)).toBeNaN()
+  expect(normalQuantile(0)).toBe(Number.NEGATIVE_INFINITY)
+  expect(normalQuantile(1)).toBe(Number.POSITIVE_INFINITY)
+  expect(normalQuantile(-1e-9)).toBeNaN()
+  expect(normalQuantile(1.1)).toBeNaN()
+  expect(normalQuantile(Number.NaN)).toBeNaN()
 })
 
 test('a percentile undoes a probability, however small', () => {
   fc.assert(
     fc.property(fc.double({ min: -37, max: 0, noNaN: true }), (x) => {
       // A change of one unit in the last place of p moves x by 1/(x n(x)/N(x)) of it, never by more than one.
-      expect(Math.abs(normalPercentile(normalProbability(x)) - x)).toBeLessThan(4e-15 * (1 + Math.abs(x)))
+      expect(Math.abs(normalQuantile(normalCdf(x)) - x)).toBeLessThan(4e-15 * (1 + Math.abs(x)))
     }),
   )
 })
@@ -88,7 +88,7 @@ test('both tails of an option, and their ratios, are those computed alone', () =
           // Rounding d by itself changes a density by d² units in the last place.
           const rounding = 2e-15 + 1e-15 * Math.max(d[0]! ** 2, d[1]! ** 2)
           expect(relative(row[2 + k]!, density)).toBeLessThan(rounding)
-          expect(relative(row[6 + k]!, normalProbability(-Math.abs(x)))).toBeLessThan(rounding)
+          expect(relative(row[6 + k]!, normalCdf(-Math.abs(x)))).toBeLessThan(rounding)
           expect(relative(row[4 + k]!, row[6 + k]! / row[2 + k]!)).toBeLessThan(EXACT)
         }
       },
