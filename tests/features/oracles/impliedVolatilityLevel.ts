@@ -3,7 +3,7 @@
  * arrays.
  */
 
-import { normalCdf } from '../../../src/core/normal.ts'
+import { normalCdf } from '../../../src/core/errorFunction.ts'
 import type { Instrument } from '../../../src/market/instrument.ts'
 import { Flag, Kind } from '../../../src/market/tape.ts'
 import { black76Price } from '../../../src/pricing/black76.ts'

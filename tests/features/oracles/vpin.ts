@@ -1,7 +1,7 @@
 /** @file VPIN from the list of all trades: bucket sizes, bars and deviations made afresh, volume laid
  * end to end and cut. */
 
-import { normalCdf } from '../../../src/core/normal.ts'
+import { normalCdf } from '../../../src/core/errorFunction.ts'
 import { Kind } from '../../../src/market/tape.ts'
 import type { Oracle } from '../oracle.ts'
 import { momentAt } from './replica.ts'
