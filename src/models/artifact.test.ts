@@ -17,9 +17,11 @@ import {
   ArtifactForecaster,
   artifactText,
   completeArtifact,
+  type FittedSpec,
   loadModel,
   type ModelSpec,
   parseArtifact,
+  type SequenceStep,
 } from './artifact.ts'
 import type { ForecastSlot } from './forecastDesk.ts'
 import { writeLightgbmModel } from './trees/lightgbmText.ts'
@@ -33,7 +35,7 @@ const ensemble = () => ({
   names: NAMES,
 })
 
-const KINDS: Record<ModelSpec['kind'], ModelSpec> = {
+const KINDS: Record<FittedSpec['kind'], FittedSpec> = {
   trees: { kind: 'trees', text: writeLightgbmModel(ensemble()) },
   linear: LINEAR,
   boosted: {
@@ -223,7 +225,7 @@ describe('what would be fed other figures is refused by name', () => {
 
   test('a start and trees of different columns', () => {
     const other = { ...ensemble(), names: NAMES.map((name) => `${name}-x`) }
-    const model = { ...KINDS.boosted, text: writeLightgbmModel(other) } as ModelSpec
+    const model = { ...KINDS.boosted, text: writeLightgbmModel(other) } as FittedSpec
     expect(() => loadModel(model)).toThrow(refused('schema-mismatch'))
   })
 
@@ -306,4 +308,102 @@ describe('a forecast', () => {
     ask(of(1), row)
     expect([...row]).toEqual([0, 1, 2, 3])
   })
+})
+
+describe('a sequence', () => {
+  const T = 1_700_000_000_000_000
+  const HOUR = 3_600e6
+  const { range } = content()
+  const learnt = (untilUs: number) => ({ fromUs: T - 9 * HOUR, toUs: untilUs - 3e6, knownUs: untilUs - 2e6, rows: 9 })
+  /** Answers `value`, from `fromUs` on, times 1 to 3. */
+  const step = (fromUs: number, value: number, given: Partial<SequenceStep> = {}): SequenceStep => ({
+    fromUs,
+    model: linear(FEATURES, value) as FittedSpec,
+    scale: 1,
+    interval: { of: 'ratio', level: 0.9, low: 1, high: 3 },
+    range,
+    learnt: learnt(fromUs),
+    ...given,
+  })
+  const narrow = { names: NAMES, columns: NAMES.map(() => ({ low: 0, high: 1, categories: null, missing: false })) }
+  const STEPS = [
+    step(T, 5),
+    step(T + HOUR, 7, { scale: 2, interval: { of: 'ratio', level: 0.9, low: 0.5, high: 2 } }),
+    step(T + 2 * HOUR, 11, { range: narrow }),
+  ]
+  const sequence = (steps: readonly SequenceStep[], given: Partial<ArtifactContent> = {}) => {
+    const { scale, interval, range } = steps.at(-1) ?? STEPS[0]!
+    const trained = { ...content().trained, fromUs: T - 9 * HOUR, toUs: T + 9 * HOUR }
+    return completeArtifact(
+      content({ quantity: 'variance', model: { kind: 'sequence', steps }, scale, interval, range, trained, ...given }),
+    )
+  }
+  const at = (forecaster: ArtifactForecaster, timeUs: number) => {
+    const into = { ...slot(), timeUs }
+    forecaster.forecast(
+      Float64Array.from(NAMES, () => 4),
+      into,
+    )
+    return into
+  }
+
+  test('answers by the fit of the moment, with its own scale, interval and range, in whatever order it is asked', () => {
+    const forecaster = new ArtifactForecaster(parseArtifact(artifactText(sequence(STEPS)), 'file'))
+    const expected = new Map([
+      [T, { value: 5, low: 5, high: 15, outside: 0 }],
+      [T + HOUR - 1, { value: 5, low: 5, high: 15, outside: 0 }],
+      [T + HOUR, { value: 14, low: 7, high: 28, outside: 0 }],
+      [T + 2 * HOUR, { value: 11, low: 11, high: 33, outside: 1 }],
+      [T + 999 * HOUR, { value: 11, low: 11, high: 33, outside: 1 }],
+    ])
+    const times = [...expected.keys()]
+    for (const timeUs of [...times, ...times.toReversed(), times[4]!, times[0]!, times[3]!])
+      expect(at(forecaster, timeUs), `at ${timeUs - T}`).toMatchObject(expected.get(timeUs)!)
+  })
+
+  test('says nothing before its first fit, and trips nobody’s range', () => {
+    const forecaster = new ArtifactForecaster(sequence([step(T, 5, { range: narrow })]))
+    const nothing = { value: Number.NaN, low: Number.NaN, high: Number.NaN, outside: 0 }
+    for (const timeUs of [Number.NEGATIVE_INFINITY, 0, T - 1]) expect(at(forecaster, timeUs)).toMatchObject(nothing)
+    expect(at(forecaster, T)).toMatchObject({ value: 5, outside: 1 })
+    expect(at(forecaster, T - 1)).toMatchObject(nothing)
+  })
+
+  test('of which a fit would answer before what it learnt from was known is refused, however well signed', () => {
+    const at = (knownUs: number) => step(T + HOUR, 7, { learnt: { ...learnt(T), knownUs } })
+    expect(() => sequence([STEPS[0]!, at(T + HOUR - 1)])).not.toThrow()
+    for (const knownUs of [T + HOUR, T + 2 * HOUR, Number.MAX_SAFE_INTEGER])
+      expect(() => sequence([STEPS[0]!, at(knownUs)])).toThrow(refused('model-invalid', 'before all it learnt from'))
+  })
+
+  test.each<[string, readonly SequenceStep[], Partial<ArtifactContent>?]>([
+    ['of nothing', []],
+    ['of a hole', [null as unknown as SequenceStep, STEPS[2]!]],
+    ['out of order', [STEPS[1]!, STEPS[0]!]],
+    ['two of one moment', [STEPS[0]!, STEPS[0]!]],
+    ['of sequences', [step(T, 5, { model: { kind: 'sequence', steps: STEPS } as unknown as FittedSpec })]],
+    ['of a scale that is none', [step(T, 5, { scale: 0 }), STEPS[2]!]],
+    ['of intervals of two levels', [step(T, 5, { interval: { of: 'ratio', level: 0.8, low: 1, high: 3 } }), STEPS[2]!]],
+    ['that does not say what it learnt from', [step(T, 5, { learnt: undefined as never }), STEPS[2]!]],
+    ['whose labels were known before their samples', [step(T, 5, { learnt: { ...learnt(T), knownUs: 0 } })]],
+    ['that learnt later than it tells', STEPS, { trained: { ...content().trained, fromUs: 0, toUs: T } }],
+    ['that shows another scale than its last', STEPS, { scale: 7 }],
+    ['that shows another range than its last', STEPS, { range }],
+  ])('%s is refused', (_, steps, given) => {
+    expect(() => sequence(steps, given)).toThrow(refused('model-invalid'))
+  })
+
+  test('of models of other columns is refused by name', () => {
+    const other = linear({ ...FEATURES, features: [{ family: 'ewma-variance' }] }, 1) as FittedSpec
+    expect(() => new ArtifactForecaster(sequence([step(T, 5, { model: other }), STEPS[2]!]))).toThrow(
+      refused('schema-mismatch'),
+    )
+  })
+})
+
+test('a probability has bounds between nothing and certainty', () => {
+  const wide = { of: 'difference', level: 0.9, low: -1, high: 1 } as const
+  const given = { quantity: 'turbulence', horizonUs: 1e6, interval: wide, model: linear(FEATURES, 0.25) } as const
+  const model = artificialModel(FEATURES, given)
+  expect(ask(model, new Float64Array(NAMES.length))).toMatchObject({ value: 0.25, low: 0, high: 1 })
 })

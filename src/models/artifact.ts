@@ -20,8 +20,8 @@ import { LinearModel, type LinearParameters } from './linear/linearModel.ts'
 import { FlatPredictor } from './trees/flatPredictor.ts'
 import { readLightgbmModel } from './trees/lightgbmText.ts'
 
-/** A model as plain data. */
-export type ModelSpec =
+/** One fitted model as plain data. */
+export type FittedSpec =
   /** Boosted trees in LightGBM's text format: can be taken to LightGBM and back. */
   | { readonly kind: 'trees'; readonly text: string }
   | { readonly kind: 'linear'; readonly parameters: LinearParameters }
@@ -29,6 +29,38 @@ export type ModelSpec =
   | { readonly kind: 'boosted'; readonly base: LinearParameters; readonly text: string }
   /** The figure of one column as it is: exponentially weighted variance, a regime's probability. */
   | { readonly kind: 'column'; readonly names: readonly string[]; readonly column: string }
+
+/** A model as plain data. */
+export type ModelSpec =
+  | FittedSpec
+  /**
+   * The fits of a walk-forward, each answering from its own moment until the next: what was judged is what is traded. Before the
+   * first it says nothing. The artifact's own scale, interval and range are those of the last.
+   */
+  | { readonly kind: 'sequence'; readonly steps: readonly SequenceStep[] }
+
+/** One fit of a sequence. */
+export interface SequenceStep {
+  /** From this moment on it answers: later than everything it learnt from was known. */
+  readonly fromUs: number
+  readonly model: FittedSpec
+  readonly scale: number
+  readonly interval: ForecastInterval
+  readonly range: RangeSpec
+  /** What it learnt from: first and last sample, when the last label was known, and how many samples. */
+  readonly learnt: { readonly fromUs: number; readonly toUs: number; readonly knownUs: number; readonly rows: number }
+}
+
+/**
+ * Split-conformal interval: for `ratio` the truth lies between `low` and `high` times the forecast, for `difference` it
+ * lies that far from it, with probability `level`.
+ */
+export interface ForecastInterval {
+  readonly of: 'ratio' | 'difference'
+  readonly level: number
+  readonly low: number
+  readonly high: number
+}
 
 /** A figure measured on data the model had not seen. */
 export interface Metric {
@@ -45,7 +77,7 @@ export interface Metric {
 /** Everything but the identity. */
 export interface ArtifactContent {
   readonly format: 1
-  /** For people: `btc-variance-1h`. */
+  /** For people: `btc-usdt-perp@binance-usdm-variance-1h-train`. */
   readonly name: string
   readonly quantity: Quantity
   readonly unit: string
@@ -58,16 +90,7 @@ export interface ArtifactContent {
   /** The model's answer goes through this; then times `scale`, which makes the mean right on calibration data. */
   readonly transform: 'identity' | 'exp'
   readonly scale: number
-  /**
-   * Split-conformal interval: for `ratio` the truth lies between `low` and `high` times the forecast, for `difference` it
-   * lies that far from it, with probability `level`.
-   */
-  readonly interval: {
-    readonly of: 'ratio' | 'difference'
-    readonly level: number
-    readonly low: number
-    readonly high: number
-  }
+  readonly interval: ForecastInterval
   readonly range: RangeSpec
   readonly trained: {
     readonly fromUs: number
@@ -175,7 +198,7 @@ function canonical(value: unknown): string {
 
 /** What is checked is what listing, showing and running rely on; the model itself is read when it is to run. */
 function checkArtifact(artifact: Artifact, file: string): void {
-  const { name, quantity, unit, target, horizonUs, scale, transform, interval, features, range } = artifact
+  const { name, quantity, unit, target, horizonUs, transform, features } = artifact
   const { model, trained, metrics, parents } = artifact
   const require = (holds: boolean, reason: string) => {
     if (holds) return
@@ -192,23 +215,61 @@ function checkArtifact(artifact: Artifact, file: string): void {
     quantity,
   ), `it forecasts ${quantity}, which is none of ${Object.keys(QUANTITIES).join(', ')}`)
   require(horizonUs > 0, 'its horizon is not positive')
-  require(scale > 0, 'its scale is not positive')
   require(transform === 'identity' || transform === 'exp', 'its transform is unknown')
-  require(interval?.of === 'ratio' || interval?.of === 'difference', 'its interval is of nothing known')
-  require(interval.low <= interval.high && interval.level > 0 && interval.level < 1, 'its interval is upside down')
-  require(interval.of === 'difference' || interval.low >= 0, 'its interval would change the sign')
+  checkAnswer(artifact, require)
   require(Array.isArray(features?.features), 'it has no features')
   require(features.target === target, 'its features are about another instrument')
-  require(Array.isArray(range?.names) && Array.isArray(range.columns), 'it has no training range')
   require(texts(model?.kind), 'it has no model')
+  if (model.kind === 'sequence') checkSequence(artifact, model.steps, require)
   require(trained?.fromUs <= trained?.toUs, 'its training span is upside down')
   require(texts(trained.datasetHash, trained.dataHash, trained.learner, trained.gimbal), 'its training is not told')
   require(Array.isArray(metrics) && metrics.every(({ value }) => Number.isFinite(value)), 'a metric is no number')
   require(Array.isArray(parents), 'its parents are not told')
 }
 
+type Require = (holds: boolean, reason: string) => void
+
+/** What turns a model's answer into a forecast. */
+type Answer = Pick<ArtifactContent, 'scale' | 'interval' | 'range'>
+
+function checkAnswer({ scale, interval, range }: Answer, require: Require): void {
+  require(scale > 0, 'its scale is not positive')
+  require(interval?.of === 'ratio' || interval?.of === 'difference', 'its interval is of nothing known')
+  require(interval.low <= interval.high && interval.level > 0 && interval.level < 1, 'its interval is upside down')
+  require(interval.of === 'difference' || interval.low >= 0, 'its interval would change the sign')
+  require(Array.isArray(range?.names) && Array.isArray(range.columns), 'it has no training range')
+}
+
+/** A fit that answers while its labels are not known yet would trade on the future, whoever made the file. */
+function checkSequence(artifact: ArtifactContent, steps: readonly SequenceStep[], require: Require): void {
+  require(Array.isArray(steps) && steps.length > 0 && steps.every((step) => step), 'its sequence is empty')
+  for (const [index, step] of steps.entries()) {
+    const { fromUs, model, interval, learnt } = step
+    const which = `fit ${index + 1} of its sequence`
+    checkAnswer(step, (holds, reason) => require(holds, `${which}: ${reason}`))
+    require(typeof model?.kind === 'string' && (model.kind as string) !== 'sequence', `${which} is no single model`)
+    require(interval.level === artifact.interval.level, `${which} has an interval of another level`)
+    require(learnt?.fromUs <= learnt?.toUs && learnt.toUs <= learnt.knownUs, `${which}: its training is upside down`)
+    require(learnt.knownUs < fromUs, `${which} answers before all it learnt from was known`)
+    require(fromUs >
+      (steps[index - 1]?.fromUs ?? Number.NEGATIVE_INFINITY), `${which} answers before the one before it`)
+    require(artifact.trained?.toUs >= learnt.toUs, `${which} learnt from what came after the training told of`)
+  }
+  const answer = ({ scale, interval, range }: Answer) => canonical({ scale, interval, range })
+  require(answer(steps.at(-1)!) === answer(artifact), 'its scale, interval and range are not those of its last fit')
+}
+
 /** What can only be positive: any other answer is none. Research judges them alike (research/forecastLearner.ts). */
 const POSITIVE: readonly Quantity[] = ['variance', 'volume', 'demand']
+
+/** A model with what turns its answers into forecasts, and since when it gives them. */
+interface Fit {
+  readonly fromUs: number
+  readonly model: Model
+  readonly range: TrainingRange
+  readonly scale: number
+  readonly interval: ForecastInterval
+}
 
 /**
  * An artifact ready to run.
@@ -218,52 +279,82 @@ const POSITIVE: readonly Quantity[] = ['variance', 'volume', 'demand']
  */
 export class ArtifactForecaster implements Forecaster {
   readonly artifact: Artifact
+  readonly name: string
   readonly quantity: Quantity
   readonly target: string
   readonly horizonUs: number
   readonly level: number
   readonly features: FeatureSetSpec
   readonly schemaHash: string
-  readonly #model: Model
-  readonly #range: TrainingRange
+  /** In order of time; one alone has answered for ever. */
+  readonly #fits: readonly Fit[]
   readonly #exp: boolean
   readonly #positive: boolean
-  readonly #scale: number
-  readonly #ratio: boolean
-  readonly #low: number
-  readonly #high: number
+  readonly #probability: boolean
+  /** The fit that answered last. */
+  #at = 0
 
   constructor(artifact: Artifact) {
     this.artifact = artifact
+    this.name = artifact.name
     this.quantity = artifact.quantity
     this.target = artifact.target
     this.horizonUs = artifact.horizonUs
     this.features = artifact.features
     this.schemaHash = artifact.schemaHash
     const names = requireSchema(artifact)
-    this.#model = loadModel(artifact.model)
-    requireColumns(this.#model.names, names)
-    this.#range = new TrainingRange(artifact.range)
-    requireColumns(this.#range.names, names)
+    const { model } = artifact
+    this.#fits =
+      model.kind === 'sequence'
+        ? model.steps.map((step) => loadFit(step.fromUs, step.model, step, names))
+        : [loadFit(Number.NEGATIVE_INFINITY, model, artifact, names)]
     this.#positive = POSITIVE.includes(artifact.quantity)
+    this.#probability = artifact.quantity === 'turbulence'
     this.#exp = artifact.transform === 'exp'
-    this.#scale = artifact.scale
-    const { of, level, low, high } = artifact.interval
-    this.level = level
-    this.#ratio = of === 'ratio'
-    this.#low = low
-    this.#high = high
+    this.level = artifact.interval.level
   }
 
   forecast(sample: Float64Array, into: ForecastSlot): void {
-    const answer = this.#model.predict(sample)
-    const scaled = (this.#exp ? Math.exp(answer) : answer) * this.#scale
+    const fit = this.#fitAt(into.timeUs)
+    if (!fit) {
+      // Before the first fit of a sequence nobody is asked: nothing is said, and nothing lies outside anyone's training.
+      into.value = into.low = into.high = Number.NaN
+      into.outside = 0
+      return
+    }
+    const { interval } = fit
+    const answer = fit.model.predict(sample)
+    const scaled = (this.#exp ? Math.exp(answer) : answer) * fit.scale
     const value = Number.isFinite(scaled) && (!this.#positive || scaled > 0) ? scaled : Number.NaN
+    const ratio = interval.of === 'ratio'
     into.value = value
-    into.low = this.#ratio ? value * this.#low : value + this.#low
-    into.high = this.#ratio ? value * this.#high : value + this.#high
-    into.outside = this.#range.share(sample)
+    into.low = ratio ? value * interval.low : value + interval.low
+    into.high = ratio ? value * interval.high : value + interval.high
+    if (this.#probability) {
+      into.low = Math.max(0, into.low)
+      into.high = Math.min(1, into.high)
+    }
+    into.outside = fit.range.share(sample)
   }
+
+  /** The last fit that answers at a moment; time may go either way, and next to always goes on by little. */
+  #fitAt(timeUs: number): Fit | undefined {
+    const fits = this.#fits
+    let at = this.#at
+    while (at + 1 < fits.length && fits[at + 1]!.fromUs <= timeUs) at++
+    while (at > 0 && fits[at]!.fromUs > timeUs) at--
+    this.#at = at
+    const fit = fits[at]!
+    return fit.fromUs <= timeUs ? fit : undefined
+  }
+}
+
+function loadFit(fromUs: number, spec: FittedSpec, answer: Answer, names: readonly string[]): Fit {
+  const model = loadModel(spec)
+  requireColumns(model.names, names)
+  const range = new TrainingRange(answer.range)
+  requireColumns(range.names, names)
+  return { fromUs, model, range, scale: answer.scale, interval: answer.interval }
 }
 
 /** Names of the features an artifact wants. @throws {GimbalError} `schema-mismatch` when this version has no such features. */
@@ -293,11 +384,11 @@ function requireSchema({ features, schemaHash: trainedOn, name, id, trained }: A
 }
 
 /**
- * The model of a spec, ready to predict.
+ * The model of a spec, ready to predict. Which fit of a sequence answers depends on the moment: {@link ArtifactForecaster}.
  *
  * @throws {GimbalError} `model-invalid`; `schema-mismatch` when its own parts are about different columns.
  */
-export function loadModel(spec: ModelSpec): Model {
+export function loadModel(spec: FittedSpec): Model {
   switch (spec.kind) {
     case 'trees': {
       const trees = new FlatPredictor(readLightgbmModel(spec.text))

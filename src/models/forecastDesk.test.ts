@@ -172,18 +172,17 @@ test('after a silence the model is asked once, about the last moment that passed
   expect(made.dueUs).toBe(START + 101 * SECOND_US)
 })
 
-test('of several horizons the nearest by ratio is given, of equals the first named', () => {
+test('of several horizons the nearest by ratio is given, of two as near the first named', () => {
   const features = clockFeatures(BTC, SECOND_US)
   const { made } = desk(
     new Counting(features, 'variance', 60 * SECOND_US),
     new Counting(features, 'variance', HOUR_US),
-    new Counting(features, 'variance', HOUR_US),
+    new Counting(features, 'variance', 15 * SECOND_US),
     new Counting(features, 'volume', 24 * HOUR_US),
   )
   const nearest = (horizonUs: number) => made.latest('variance', 0, horizonUs)?.model
-  expect([SECOND_US, 60 * SECOND_US, 400 * SECOND_US, 500 * SECOND_US, HOUR_US, 24 * HOUR_US].map(nearest)).toEqual([
-    0, 0, 0, 1, 1, 1,
-  ])
+  const asked = [SECOND_US, 30 * SECOND_US, 60 * SECOND_US, 400 * SECOND_US, 500 * SECOND_US, HOUR_US, 24 * HOUR_US]
+  expect(asked.map(nearest)).toEqual([2, 0, 0, 0, 1, 1, 1])
   expect(made.latest('volume', 0, 1)?.model).toBe(3)
   expect(made.latest('variance', 1, HOUR_US)).toBeUndefined()
   expect(made.latest('return', 0, HOUR_US)).toBeUndefined()
@@ -193,7 +192,7 @@ describe('refused', () => {
   test('a forecaster trained on other features, also beside one that shares what it claims', () => {
     const honest = new Counting(clockFeatures(BTC, SECOND_US))
     const other = {
-      ...new Counting(clockFeatures(BTC, 2 * SECOND_US)),
+      ...new Counting(clockFeatures(BTC, 2 * SECOND_US), 'volume'),
       forecast: () => {},
       schemaHash: honest.schemaHash,
     }
@@ -207,5 +206,29 @@ describe('refused', () => {
     expect(() => desk(new Counting(clockFeatures('SOL-USDT-PERP@test', SECOND_US)))).toThrow(
       expect.objectContaining({ code: 'instrument-unknown' }),
     )
+  })
+  test('two that forecast the same, by name: one of them would not be heard', () => {
+    const features = clockFeatures(BTC, SECOND_US)
+    const named = (name: string, ...more: [Quantity?, number?]) =>
+      Object.assign(new Counting(features, ...more), { name })
+    const same = (...forecasters: Forecaster[]) =>
+      expect(() => desk(...forecasters)).toThrow(
+        expect.objectContaining({
+          code: 'config-invalid',
+          facts: expect.objectContaining({ quantity: 'variance', target: BTC, horizonSeconds: 3600 }),
+          message: expect.stringMatching(/first: .*old\n.*second: .*new\n/),
+        }),
+      )
+    same(named('old'), named('new'))
+    same(named('old'), named('between', 'volume'), named('new'))
+    // Trained on other features: still the same forecast.
+    same(named('old'), Object.assign(new Counting(clockFeatures(BTC, 2 * SECOND_US)), { name: 'new' }))
+    expect(() => desk(new Counting(features), new Counting(features))).toThrow(/model 1\n.*model 2/)
+    for (const other of [
+      named('b', 'volume'),
+      named('b', 'variance', 2 * HOUR_US),
+      new Counting(clockFeatures(ETH, 1e6)),
+    ])
+      expect(() => desk(named('a'), other)).not.toThrow()
   })
 })

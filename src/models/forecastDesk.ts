@@ -24,6 +24,8 @@ export interface ForecastSlot extends Forecast {
 
 /** What the desk runs: a model with everything that says what it is about. */
 export interface Forecaster {
+  /** For messages. */
+  readonly name?: string
   readonly quantity: Quantity
   /** Instrument id. */
   readonly target: string
@@ -33,7 +35,7 @@ export interface Forecaster {
   readonly features: FeatureSetSpec
   /** Of the features it was trained on. */
   readonly schemaHash: string
-  /** Writes value, low, high and outside for one sample; allocates nothing. */
+  /** Writes value, low, high and outside for one sample, that of `into.timeUs`; allocates nothing. */
   forecast(sample: Float64Array, into: ForecastSlot): void
 }
 
@@ -41,6 +43,24 @@ interface Group {
   readonly set: FeatureSet
   readonly forecasters: readonly Forecaster[]
   readonly slots: readonly ForecastSlot[]
+}
+
+/** Of two that forecast the same, policies would hear one and the other would be given for nothing. */
+function requireDistinct(forecasters: readonly Forecaster[]): void {
+  const named = forecasters.map(({ name }, index) => name ?? `model ${index + 1}`)
+  for (const [index, { quantity, target, horizonUs }] of forecasters.entries()) {
+    const first = forecasters.findIndex(
+      (other) => other.quantity === quantity && other.target === target && other.horizonUs === horizonUs,
+    )
+    if (first === index) continue
+    throw new GimbalError('config-invalid', 'Two models of a run forecast the same: give it one of them', {
+      first: named[first]!,
+      second: named[index]!,
+      quantity,
+      target,
+      horizonSeconds: horizonUs / 1e6,
+    })
+  }
 }
 
 export class ForecastDesk implements Forecasts {
@@ -53,9 +73,10 @@ export class ForecastDesk implements Forecasts {
 
   /**
    * @throws {GimbalError} `schema-mismatch` when this version would compute other features than a forecaster was trained
-   *   on; `instrument-unknown`, `config-invalid`.
+   *   on; `config-invalid` when two forecast the same; `instrument-unknown`.
    */
   constructor(forecasters: readonly Forecaster[], universe: Universe, markets: readonly MarketState[]) {
+    requireDistinct(forecasters)
     const bySchema = new Map<string, Forecaster[]>()
     for (const forecaster of forecasters) {
       const computed = schemaHash(forecaster.features)

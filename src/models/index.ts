@@ -6,9 +6,12 @@ export {
   ArtifactForecaster,
   artifactText,
   completeArtifact,
+  type FittedSpec,
+  type ForecastInterval,
   loadModel,
   type ModelSpec,
   parseArtifact,
+  type SequenceStep,
 } from './artifact.ts'
 export { type RangeSpec, TrainingRange, trainingRange } from './calibration/range.ts'
 export { type Forecast, type Forecasts, QUANTITIES, type Quantity } from './forecast.ts'
