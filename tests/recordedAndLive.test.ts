@@ -28,15 +28,16 @@ import { ReplayedExchange } from '../src/sim/replayedExchange.ts'
 /** Keeps every sample with its time. */
 class Keeping implements Forecaster {
   readonly quantity = 'variance'
-  readonly horizonUs = 10_000_000
+  readonly horizonUs: number
   readonly level = 0.9
   readonly target: string
   readonly features: FeatureSetSpec
   readonly schemaHash: string
   readonly rows: number[][] = []
 
-  constructor(features: FeatureSetSpec) {
+  constructor(features: FeatureSetSpec, horizonUs: number) {
     this.features = features
+    this.horizonUs = horizonUs
     this.target = features.target
     this.schemaHash = schemaHash(features)
   }
@@ -83,7 +84,8 @@ function recorded(market: Market, features: FeatureSetSpec, seed: number): numbe
 function live(market: Market, sets: readonly FeatureSetSpec[], seed: number, policy: string) {
   const { universe } = market
   const exchange = new ReplayedExchange({ universe, cash: { USDC: 100_000 } })
-  const keeping = sets.map((features) => new Keeping(features))
+  // No two forecast the same: a run would refuse the second.
+  const keeping = sets.map((features, index) => new Keeping(features, 10_000_000 + index))
   const engine = new Engine({
     universe,
     policies: [buildPolicy(policy, { instruments: sets[0]!.target, volatilityFrom: 'model' }, universe)],

@@ -318,7 +318,7 @@ describe('a sequence', () => {
   /** Answers `value`, from `fromUs` on, times 1 to 3. */
   const step = (fromUs: number, value: number, given: Partial<SequenceStep> = {}): SequenceStep => ({
     fromUs,
-    model: linear(FEATURES, value) as FittedSpec,
+    model: linear(FEATURES, value),
     scale: 1,
     interval: { of: 'ratio', level: 0.9, low: 1, high: 3 },
     range,
@@ -394,7 +394,7 @@ describe('a sequence', () => {
   })
 
   test('of models of other columns is refused by name', () => {
-    const other = linear({ ...FEATURES, features: [{ family: 'ewma-variance' }] }, 1) as FittedSpec
+    const other = linear({ ...FEATURES, features: [{ family: 'ewma-variance' }] }, 1)
     expect(() => new ArtifactForecaster(sequence([step(T, 5, { model: other }), STEPS[2]!]))).toThrow(
       refused('schema-mismatch'),
     )

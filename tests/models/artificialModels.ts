@@ -2,7 +2,7 @@
 
 import type { FeatureSetSpec } from '../../src/features/featureSet.ts'
 import { featureNames, schemaHash } from '../../src/features/featureSet.ts'
-import { type Artifact, type ArtifactContent, completeArtifact, type ModelSpec } from '../../src/models/artifact.ts'
+import { type Artifact, type ArtifactContent, completeArtifact, type FittedSpec } from '../../src/models/artifact.ts'
 import { QUANTITIES } from '../../src/models/forecast.ts'
 
 /** Sine and cosine of the time of day and of the week, every so often: figures of any market at any time. */
@@ -21,7 +21,7 @@ export function linear(
   intercept: number,
   coefficients: Readonly<Record<string, number>> = {},
   link: 'identity' | 'exp' | 'sigmoid' = 'identity',
-): ModelSpec {
+): FittedSpec {
   const names = featureNames(features)
   return {
     kind: 'linear',
