@@ -30,6 +30,7 @@ export type ErrorCode =
   | 'ledger-busy'
   | 'ledger-invalid'
   | 'level-invalid'
+  | 'margin-unsupported'
   | 'model-invalid'
   | 'model-unknown'
   | 'off-grid'

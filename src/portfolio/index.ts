@@ -1,3 +1,25 @@
-/** @file What `gimbal/portfolio` promises to the outside: the ledger, and what may be read of it. */
+/** @file What `gimbal/portfolio` promises to the outside: the ledger of a run, and books over venues with their worth. */
 
+export type {
+  Book,
+  FuturePosition,
+  LendingPosition,
+  OptionPosition,
+  PoolPosition,
+  Position,
+  PowerPosition,
+  Transfer,
+  VenueAccount,
+} from './book.ts'
+export { addGreeks, type Greeks, noGreeks } from './greeks.ts'
+export type { MarginEngine, MarginLine, MarginPool, MarginReport } from './margin/marginEngine.ts'
+export {
+  type Liquidity,
+  type MarketFacts,
+  type MarketView,
+  type Shift,
+  ShiftedView,
+  SnapshotView,
+} from './marketView.ts'
 export { type Holding, Ledger, type Portfolio, type PortfolioView } from './portfolio.ts'
+export { accountValue, bookValue, futureMark, optionDollars, poolAmounts, positionValue } from './valuation.ts'

@@ -1,0 +1,100 @@
+/**
+ * @file What positions, accounts and books are worth, in dollars.
+ *
+ * An account's equity is its balances plus its positions. Derivatives whose profit is owed (futures, options with an `entry`)
+ * count their profit; everything else counts its worth, debts negative. What a venue accepts as margin is another matter
+ * (`margin/`).
+ */
+
+import { dollarLike } from '../market/instrument.ts'
+import { black76Price } from '../pricing/black76.ts'
+import type { Book, FuturePosition, OptionPosition, PoolPosition, Position, VenueAccount } from './book.ts'
+import type { MarketView } from './marketView.ts'
+
+const YEAR_US = 365 * 86_400_000_000
+
+/** Price of one contract in dollars, at its forward and volatility; what exercise gives at or after expiry. */
+export function optionDollars(position: OptionPosition, market: MarketView): number {
+  const { asset, expiryUs, strike, right } = position
+  const spot = market.spot(asset)
+  const forward = market.forward(asset, expiryUs)
+  const years = (expiryUs - market.timeUs) / YEAR_US
+  if (years <= 0) return Math.max(0, right * (spot - strike))
+  const volatility = market.volatility(asset, expiryUs, strike)
+  if (Number.isNaN(forward) || Number.isNaN(volatility)) return Number.NaN
+  if (dollarLike(position.settle)) {
+    return (
+      black76Price({ right, forward, strike, years, volatility, rate: market.dollarRate }) *
+      market.spot(position.settle)
+    )
+  }
+  // A coin's worth of premium is worth spot dollars, while the formula prices in units of the forward.
+  return (black76Price({ right, forward, strike, years, volatility }) / forward) * spot
+}
+
+/** Mark of a future or perpetual, dollars per base. */
+export function futureMark(position: FuturePosition, venue: string, market: MarketView): number {
+  if (position.kind === 'perp') return market.perpetual(venue, position.asset)
+  return market.forward(position.asset, position.expiryUs ?? Number.NaN)
+}
+
+/** Amounts of both tokens that liquidity holds at a price (quote per base). Source: Uniswap v3 whitepaper, eq. 6.29 and 6.30. */
+export function poolAmounts(position: PoolPosition, price: number): { base: number; quote: number } {
+  const { liquidity, lower, upper } = position
+  const root = Math.sqrt(Math.min(Math.max(price, lower), upper))
+  const rootLower = Math.sqrt(lower)
+  return { base: liquidity * (1 / root - 1 / Math.sqrt(upper)), quote: liquidity * (root - rootLower) }
+}
+
+/** Worth of one position in dollars; for derivatives with an entry, the profit since. NaN where a price is unknown. */
+export function positionValue(position: Position, venue: string, market: MarketView): number {
+  switch (position.kind) {
+    case 'perp':
+    case 'future': {
+      const mark = futureMark(position, venue, market)
+      if (position.payoff === 'linear') return position.size * (mark - position.entry) * market.spot(position.settle)
+      return position.size * (1 / position.entry - 1 / mark) * market.spot(position.settle)
+    }
+    case 'option': {
+      const price = optionDollars(position, market)
+      const paid = position.entry === undefined ? 0 : position.entry * market.spot(position.settle)
+      return position.size * (price - paid)
+    }
+    case 'pool': {
+      const spot = market.spot(position.asset)
+      const other = market.spot(position.quote)
+      const held = poolAmounts(position, spot / other)
+      return (held.base + (position.feesBase ?? 0)) * spot + (held.quote + (position.feesQuote ?? 0)) * other
+    }
+    case 'power': {
+      const spot = market.spot(position.asset)
+      return (
+        position.size *
+        (position.scale * position.normalisation * spot * spot - position.entry) *
+        market.spot(position.settle)
+      )
+    }
+    case 'supply':
+      return position.amount * market.spot(position.asset)
+    case 'debt':
+      return -position.amount * market.spot(position.asset)
+  }
+}
+
+/** Balances and positions of an account, in dollars. */
+export function accountValue(account: VenueAccount, market: MarketView): number {
+  let sum = 0
+  for (const [currency, units] of Object.entries(account.balances)) {
+    if (units !== 0) sum += units * market.spot(currency)
+  }
+  for (const position of account.positions) sum += positionValue(position, account.venue, market)
+  return sum
+}
+
+/** All accounts and what is on its way between them, in dollars. */
+export function bookValue(book: Book, market: MarketView): number {
+  let sum = 0
+  for (const account of book.accounts) sum += accountValue(account, market)
+  for (const transfer of book.inTransit) sum += transfer.units * market.spot(transfer.currency)
+  return sum
+}
