@@ -10,7 +10,7 @@
  */
 
 import { GimbalError } from '../core/errors.ts'
-import { automaticBlockMean, requireSeries, resampledMeans } from './stationaryBootstrap.ts'
+import { automaticBlockMean, blockShortfall, fewBlocks, requireSeries, resampledMeans } from './stationaryBootstrap.ts'
 import { studentCdf } from './studentT.ts'
 
 /** How two forecasts compare. */
@@ -91,20 +91,19 @@ export interface IntervalSettings {
   readonly confidence?: number
   /** 2,000 unless told. */
   readonly resamples?: number
-  /** Mean rows of a block; unless told, {@link automaticBlockMean}, and at least the horizon. */
-  readonly blockMean?: number
-  /** Steps rows overlap over; 1 unless told. */
+  /** Steps rows overlap over, which blocks are no shorter than; 1 unless told. */
   readonly horizon?: number
 }
 
 /**
  * Interval of a mean (of loss differences, of returns) by the stationary bootstrap: the basic interval, which mirrors the
- * resampled quantiles at the mean.
+ * resampled quantiles at the mean. Blocks of {@link automaticBlockMean}; draws are widened by what blocks cut and few of them
+ * leave unknown ({@link blockShortfall}, {@link fewBlocks}).
  *
  * @param uniform Uniform in [0, 1).
  * @throws {GimbalError} `argument-invalid`.
  *
- * Accuracy: 95 % intervals of the mean of 400 rows with autocorrelation 0.5 hold it in 88 to 97 of 100 cases (test "interval").
+ * Accuracy: see the test "the interval of a mean".
  */
 export function meanInterval(
   values: Float64Array,
@@ -115,14 +114,19 @@ export function meanInterval(
   if (!(confidence > 0 && confidence < 1))
     throw new GimbalError('argument-invalid', 'A confidence lies between 0 and 1', { confidence })
   const count = requireSeries([values])
-  const blockMean = settings.blockMean ?? Math.min(count, Math.max(horizon, automaticBlockMean(values)))
+  const blockMean = Math.min(count, Math.max(horizon, automaticBlockMean(values)))
   const mean = values.reduce((sum, value) => sum + value, 0) / count
-  const means = Float64Array.from(resampledMeans([values], resamples, blockMean, uniform), ([each]) => each!).sort()
+  const shortfall = blockShortfall(values, blockMean, horizon)
+  const means = resampledMeans([values], resamples, blockMean, uniform)
+  const errors = Float64Array.from(
+    means,
+    ([each]) => (each! - mean) * shortfall * fewBlocks(count, blockMean, uniform),
+  ).sort()
   const tail = (1 - confidence) / 2
   const quantile = (share: number) => {
     const at = share * (resamples - 1)
     const [below, above] = [Math.floor(at), Math.ceil(at)]
-    return means[below]! + (at - below) * (means[above]! - means[below]!)
+    return errors[below]! + (at - below) * (errors[above]! - errors[below]!)
   }
-  return { mean, low: 2 * mean - quantile(1 - tail), high: 2 * mean - quantile(tail), blockMean }
+  return { mean, low: mean - quantile(1 - tail), high: mean - quantile(tail), blockMean }
 }

@@ -4,18 +4,31 @@
  * White's reality check compares the best mean difference with what resampling makes of differences without an edge. Hansen's
  * test divides by each model's own spread and lets hopeless models not count: a search is not excused by the rubbish in it.
  *
+ * Both are asymptotic: over a few hundred rows that hang together, blocks show too little of how uncertain a mean is, and the
+ * tests reject too often. Unless a block length is given, which gives the papers' own figures, differences are therefore held
+ * against draws widened by {@link blockShortfall} and {@link fewBlocks}.
+ *
  * Sources: H. White, "A reality check for data snooping", Econometrica 68 (2000). P. Hansen, "A test for superior predictive
  * ability", J. Business & Economic Statistics 23 (2005).
  */
 
 import { GimbalError } from '../core/errors.ts'
-import { automaticBlockMean, requireSeries, resampledMeans } from './stationaryBootstrap.ts'
+import {
+  automaticBlockMean,
+  blockShortfall,
+  bootstrapDeviation,
+  fewBlocks,
+  requireSeries,
+  resampledMeans,
+} from './stationaryBootstrap.ts'
 
 export interface BootstrapSettings {
   /** Resamples; 1,000 unless told. p-values are multiples of its inverse. */
   readonly resamples?: number
-  /** Mean rows of a block; unless told, the mean over the models of {@link automaticBlockMean}. */
+  /** Mean rows of a block: the tests as published. Unless told, the mean over the models of {@link automaticBlockMean}. */
   readonly blockMean?: number
+  /** Steps that rows overlap over, which an automatic block is no shorter than; 1 unless told. */
+  readonly horizon?: number
 }
 
 /** What both tests say. p-values: the probability of a best as good as this one if no model had an edge. */
@@ -28,7 +41,7 @@ export interface SuperiorAbility {
   readonly best: number
   /** √n times the greatest mean difference, and White's p-value. */
   readonly realityCheck: { readonly statistic: number; readonly p: number }
-  /** Long-run standard deviation of each model's difference, per row. */
+  /** Long-run standard deviation of each model's difference, per row: what its mean is divided by. */
   readonly deviation: Float64Array
   /**
    * Hansen's: the greatest standardised mean (0 when none is positive), and three p-values. `consistent` is the test; `lower`
@@ -58,15 +71,19 @@ export function superiorPredictiveAbility(
 ): SuperiorAbility {
   const rows = requireSeries(differences)
   const resamples = settings.resamples ?? 1000
-  const blockMean =
-    settings.blockMean ?? differences.reduce((sum, each) => sum + automaticBlockMean(each), 0) / differences.length
+  const { horizon = 1 } = settings
+  const automatic = settings.blockMean === undefined
+  const blockMean = settings.blockMean ?? automaticBlocks(differences, rows, horizon)
   if (!(blockMean >= 1)) throw new GimbalError('argument-invalid', 'A block has at least one row', { blockMean })
   const models = differences.length
   const root = Math.sqrt(rows)
   const means = Float64Array.from(differences, (series) => series.reduce((sum, value) => sum + value, 0) / rows)
-  const deviation = Float64Array.from(differences, (series, k) => longRunDeviation(series, means[k]!, 1 / blockMean))
+  // How far draws spread, and how far the means do that they are held against.
+  const drawn = Float64Array.from(differences, (series) => bootstrapDeviation(series, blockMean))
+  const shortfall = differences.map((series) => (automatic ? blockShortfall(series, blockMean, horizon) : 1))
+  const deviation = drawn.map((each, k) => each * shortfall[k]!)
   // A model that is the benchmark itself neither beats it nor counts.
-  const standardised = (mean: number, k: number) => (deviation[k]! > 0 ? (root * mean) / deviation[k]! : 0)
+  const standardised = (mean: number, k: number, by = deviation) => (by[k]! > 0 ? (root * mean) / by[k]! : 0)
   const threshold = -Math.sqrt(2 * Math.log(Math.log(rows)))
   const centres = [
     means.map((mean) => Math.max(mean, 0)),
@@ -80,12 +97,13 @@ export function superiorPredictiveAbility(
   const atLeast = [0, 0, 0]
   let realityAtLeast = 0
   for (const resampled of resampledMeans(differences, resamples, blockMean, uniform)) {
+    const wider = automatic ? fewBlocks(rows, blockMean, uniform) : 1
     let greatest = Number.NEGATIVE_INFINITY
     const greatests = [0, 0, 0]
     for (let k = 0; k < models; k++) {
-      greatest = Math.max(greatest, root * (resampled[k]! - means[k]!))
+      greatest = Math.max(greatest, wider * shortfall[k]! * root * (resampled[k]! - means[k]!))
       for (let i = 0; i < 3; i++)
-        greatests[i] = Math.max(greatests[i]!, standardised(resampled[k]! - centres[i]![k]!, k))
+        greatests[i] = Math.max(greatests[i]!, wider * standardised(resampled[k]! - centres[i]![k]!, k, drawn))
     }
     if (greatest >= realityStatistic) realityAtLeast++
     for (let i = 0; i < 3; i++) if (greatests[i]! >= statistic) atLeast[i]!++
@@ -105,25 +123,7 @@ export function superiorPredictiveAbility(
   }
 }
 
-/**
- * Long-run standard deviation of a series by the weights under which the stationary bootstrap sees it; 0 where the weighted
- * sum is not positive, as for a constant.
- *
- * Source: Politis & Romano (1994), lemma 1: κ(j) = (1 − j/n)(1 − q)^j + (j/n)(1 − q)^(n − j).
- */
-function longRunDeviation(series: Float64Array, mean: number, restart: number): number {
-  const count = series.length
-  const stay = 1 - restart
-  let variance = 0
-  let power = 0
-  for (let lag = 0; lag < count; lag++) {
-    const weight = lag === 0 ? 1 : (1 - lag / count) * stay ** lag + (lag / count) * stay ** (count - lag)
-    // Lags in the middle weigh nothing in double precision.
-    if (weight < 1e-18) continue
-    let sum = 0
-    for (let row = lag; row < count; row++) sum += (series[row]! - mean) * (series[row - lag]! - mean)
-    variance += (lag === 0 ? 1 : 2) * weight * (sum / count)
-    if (lag === 0) power = sum / count
-  }
-  return power > 1e-24 * mean * mean && variance > 0 ? Math.sqrt(variance) : 0
+function automaticBlocks(differences: readonly Float64Array[], rows: number, horizon: number): number {
+  const mean = differences.reduce((sum, each) => sum + automaticBlockMean(each), 0) / differences.length
+  return Math.min(rows, Math.max(horizon, mean))
 }
