@@ -36,6 +36,8 @@ export interface MarginReport {
   readonly maintenance: number
   /** Whether some pool's equity is below its maintenance. A figure that is not a number counts as liquidatable. */
   readonly liquidatable: boolean
+  /** What was asked of the market and is not known, by name: `spot BTC`, `volatility BTC 2026-03-27 60000`. Empty when all is. */
+  readonly missing: readonly string[]
 }
 
 /** The margin rules of one venue in one mode; a pure function of account and market. */

@@ -1,0 +1,109 @@
+/** @file From the pools of an account to its report; what every engine shares, and no rule of any venue. */
+
+import { GimbalError } from '../../core/errors.ts'
+import type { Position, VenueAccount } from '../book.ts'
+import type { MarginLine, MarginPool, MarginReport } from './marginEngine.ts'
+import type { WatchedView } from './watchedView.ts'
+
+/** Whether a pool may be taken away now; what is not a number cannot vouch for itself. */
+export function liquidatable(pool: Pick<MarginPool, 'equity' | 'maintenance'>): boolean {
+  return !(pool.equity >= pool.maintenance)
+}
+
+/** What may be withdrawn or used for more: equity beyond initial margin, in the pool's currency; 0 if none or unknown. */
+export function freeCollateral(pool: Pick<MarginPool, 'equity' | 'initial'>): number {
+  const free = pool.equity - pool.initial
+  if (!(free > 0)) return 0
+  return free
+}
+
+/** Sums pools in dollars. An account without pools asks nothing and holds nothing. */
+export function marginReport(engine: string, pools: readonly MarginPool[], market: WatchedView): MarginReport {
+  let equity = 0
+  let initial = 0
+  let maintenance = 0
+  for (const pool of pools) {
+    const dollars = market.spot(pool.currency)
+    equity += pool.equity * dollars
+    initial += pool.initial * dollars
+    maintenance += pool.maintenance * dollars
+  }
+  const unknown = Number.isNaN(equity + initial + maintenance)
+  return {
+    engine,
+    pools,
+    equity,
+    initial,
+    maintenance,
+    liquidatable: unknown || pools.some(liquidatable),
+    missing: market.missing,
+  }
+}
+
+/** A pool whose margin is the sum of its lines. */
+export function pooled(name: string, currency: string, equity: number, lines: readonly MarginLine[]): MarginPool {
+  let initial = 0
+  let maintenance = 0
+  for (const line of lines) {
+    initial += line.initial
+    maintenance += line.maintenance
+  }
+  return { name, currency, equity, initial, maintenance, lines }
+}
+
+/** A position's name in a report: its instrument's where it has one. */
+export function positionName(position: Position, venue: string): string {
+  if (position.instrument !== undefined) return position.instrument
+  const expiry =
+    'expiryUs' in position && position.expiryUs !== undefined
+      ? `-${new Date(position.expiryUs / 1000).toISOString().slice(0, 10).replaceAll('-', '')}`
+      : ''
+  const option = position.kind === 'option' ? `-${position.strike}-${position.right > 0 ? 'C' : 'P'}` : ''
+  return `${position.asset}-${position.kind.toUpperCase()}${expiry}${option}@${venue}`
+}
+
+/** @throws {GimbalError} `margin-unsupported`, always. */
+export function refusePosition(engine: string, position: Position, venue: string, why: string): never {
+  throw new GimbalError('margin-unsupported', `A position that ${engine} does not margin: ${why}`, {
+    position: positionName(position, venue),
+    kind: position.kind,
+    account: venue,
+    engine,
+  })
+}
+
+/** @throws {GimbalError} `margin-unsupported` where a balance is owed in a currency the venue does not lend. */
+export function refuseDebts(engine: string, account: VenueAccount, lends: (currency: string) => boolean): void {
+  for (const [currency, units] of Object.entries(account.balances)) {
+    if (units >= 0 || lends(currency)) continue
+    throw new GimbalError('margin-unsupported', `A balance below zero in a currency ${engine} does not lend`, {
+      currency,
+      units,
+      account: account.venue,
+      engine,
+    })
+  }
+}
+
+/**
+ * Refuses sizes and entries that are no numbers: they would make a margin that is none.
+ *
+ * @throws {GimbalError} `argument-invalid` naming the position and the figure.
+ */
+export function requireNumbers(account: VenueAccount): void {
+  for (const position of account.positions) {
+    for (const [what, figure] of Object.entries(position)) {
+      const infinite = what === 'upper' && figure === Number.POSITIVE_INFINITY
+      if (typeof figure !== 'number' || Number.isFinite(figure) || infinite) continue
+      throw new GimbalError('argument-invalid', 'A position holds a figure that is not a number', {
+        position: positionName(position, account.venue),
+        figure: what,
+        value: figure,
+      })
+    }
+  }
+  for (const [currency, units] of Object.entries(account.balances)) {
+    if (Number.isFinite(units)) continue
+    throw new GimbalError('argument-invalid', 'A balance is not a number', { account: account.venue, currency, units })
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * @file A market that remembers what it was asked and did not know, so that a margin that is not a number can say why.
+ */
+
+import type { Liquidity, MarketView } from '../marketView.ts'
+
+/** Day of a moment, for names of what is missing. */
+function day(timeUs: number): string {
+  return Number.isFinite(timeUs) ? new Date(timeUs / 1000).toISOString().slice(0, 10) : String(timeUs)
+}
+
+/** Passes every question on; names of those answered by NaN are kept. */
+export class WatchedView implements MarketView {
+  readonly #market: MarketView
+  readonly #missing = new Set<string>()
+
+  constructor(market: MarketView) {
+    this.#market = market
+  }
+
+  /** What was asked and not known so far, in the order it was first asked. */
+  get missing(): readonly string[] {
+    return [...this.#missing]
+  }
+
+  get timeUs(): number {
+    return this.#market.timeUs
+  }
+
+  get dollarRate(): number {
+    return this.#market.dollarRate
+  }
+
+  spot(asset: string): number {
+    const price = this.#market.spot(asset)
+    if (Number.isNaN(price)) this.#missing.add(`spot ${asset}`)
+    return price
+  }
+
+  forward(asset: string, expiryUs: number): number {
+    const price = this.#market.forward(asset, expiryUs)
+    if (Number.isNaN(price)) this.#missing.add(`forward ${asset} ${day(expiryUs)}`)
+    return price
+  }
+
+  volatility(asset: string, expiryUs: number, strike: number): number {
+    const volatility = this.#market.volatility(asset, expiryUs, strike)
+    if (Number.isNaN(volatility)) this.#missing.add(`volatility ${asset} ${day(expiryUs)} ${strike}`)
+    return volatility
+  }
+
+  perpetual(venue: string, asset: string): number {
+    const price = this.#market.perpetual(venue, asset)
+    if (Number.isNaN(price)) this.#missing.add(`perpetual ${venue} ${asset}`)
+    return price
+  }
+
+  fundingPerDay(venue: string, asset: string): number {
+    const rate = this.#market.fundingPerDay(venue, asset)
+    if (Number.isNaN(rate)) this.#missing.add(`funding ${venue} ${asset}`)
+    return rate
+  }
+
+  liquidity(venue: string, asset: string): Liquidity | undefined {
+    return this.#market.liquidity(venue, asset)
+  }
+
+  transactionCost(venue: string): number {
+    return this.#market.transactionCost(venue)
+  }
+}
