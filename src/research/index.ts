@@ -34,7 +34,7 @@ export {
   type Recording,
 } from './leakCheck.ts'
 export { backtestOverfitting, type Overfitting, type Performance } from './overfitting.ts'
-export { drawShift, permuteLabels, shiftFeatures } from './placebo.ts'
+export { permuteLabels, shiftFeatures } from './placebo.ts'
 export { DatasetRecorder, type RecordPlan, recordDataset } from './recordDataset.ts'
 export { type Question, type QuestionResult, type ResearchPlan, researchQuestion } from './researchRun.ts'
 export { averageUniqueness, sequentialBootstrap, timeDecay } from './sampleWeights.ts'

@@ -7,8 +7,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Random } from '../core/random.ts'
-import { completeDataset, type Dataset } from './dataset.ts'
-import { drawShift, permuteLabels, shiftFeatures } from './placebo.ts'
+import type { Table } from '../models/learner.ts'
+import { permuteLabels, shiftFeatures } from './placebo.ts'
 
 const invalid = expect.objectContaining({ code: 'argument-invalid' })
 
@@ -41,62 +41,76 @@ test('any labels: every known one is used once, whole blocks stay together, the 
   )
 })
 
-function dataset(columns: Float64Array[]): Dataset {
-  const rows = columns[0]!.length
-  const grid = () => new Float64Array(3)
-  return completeDataset({
-    features: { target: 'X', sampling: { every: 'time', intervalUs: 1 }, normaliseOver: 0, features: [] },
-    schemaHash: 'a',
-    timesUs: Float64Array.from({ length: rows }, (_, i) => i),
-    table: { rows, names: columns.map((_, i) => `f${i}`), columns },
-    path: {
-      startUs: 0,
-      stepUs: 1,
-      points: 3,
-      price: grid(),
-      buyVolume: grid(),
-      sellVolume: grid(),
-      spread: grid(),
-      depth: grid(),
-      funding: grid(),
-    },
-    source: { kind: 'synthetic', name: 'test', dataHash: 'b', rows: 9 },
-  })
+function table(...columns: Float64Array[]): Table {
+  return { rows: columns[0]!.length, names: columns.map((_, i) => `f${i}`), columns }
 }
 
-test('shifted features are those of another time, all columns alike, and the shift can be undone', () => {
-  const before = dataset([Float64Array.of(0, 1, 2, 3, 4), Float64Array.of(5, 6, 7, 8, 9)])
-  const shifted = shiftFeatures(before, 2)
-  expect(shifted.table.columns.map((column) => [...column])).toEqual([
-    [3, 4, 0, 1, 2],
-    [8, 9, 5, 6, 7],
-  ])
-  expect(shifted.hash).not.toBe(before.hash)
-  expect(shifted.timesUs).toEqual(before.timesUs)
-  expect(shiftFeatures(shifted, -2).table.columns).toEqual(before.table.columns)
-  expect(() => shiftFeatures(before, 5)).toThrow(invalid)
+test('any block: its features are those of one stretch, a quarter of the history away at least, all columns alike', () => {
+  fc.assert(
+    fc.property(
+      fc.nat(1e6),
+      fc.integer({ min: 4, max: 90 }),
+      fc.integer({ min: 0, max: 9 }),
+      fc.integer({ min: 1, max: 20 }),
+      (seed, rows, first, block) => {
+        const before = table(
+          Float64Array.from({ length: first + rows }, (_, i) => i),
+          Float64Array.from({ length: first + rows }, (_, i) => 1000 + i),
+        )
+        const [moved, other] = shiftFeatures(before, block, new Random(seed), first).columns as [
+          Float64Array,
+          Float64Array,
+        ]
+        expect([...other]).toEqual([...moved].map((value) => 1000 + value))
+        expect([...moved.subarray(0, first)]).toEqual([...before.columns[0]!.subarray(0, first)])
+        for (let row = 0; row < rows; row++) {
+          const away = (moved[first + row]! - first - row + rows) % rows
+          expect(Math.min(away, rows - away)).toBeGreaterThanOrEqual(Math.ceil(rows / 4))
+          if (row % block > 0) expect((moved[first + row]! - moved[first + row - 1]! + rows) % rows).toBe(1)
+        }
+      },
+    ),
+  )
+  for (const [rows, block] of [
+    [3, 1],
+    [8, 0],
+    [8, 1.5],
+  ] as const)
+    expect(() => shiftFeatures(table(new Float64Array(rows)), block, new Random(1))).toThrow(invalid)
+})
+
+test('a clock among moved features does not tell the hour', () => {
+  // Ten weeks of quarters of an hour; what happens follows the day and nothing else.
+  const rows = 6720
+  const turn = (row: number) => (2 * Math.PI * row) / 96
+  const sine = Float64Array.from({ length: rows }, (_, row) => Math.sin(turn(row)))
+  const cosine = Float64Array.from({ length: rows }, (_, row) => Math.cos(turn(row)))
+  const explained = (columns: readonly Float64Array[]) =>
+    columns.reduce((sum, column) => sum + correlation(column, cosine) ** 2, 0)
+  expect(explained([sine, cosine])).toBeGreaterThan(0.99)
+  for (let seed = 0; seed < 10; seed++)
+    expect(explained(shiftFeatures(table(sine, cosine), 53, new Random(seed)).columns)).toBeLessThan(0.1)
 })
 
 test('a feature that is the label says nothing of it in either placebo', () => {
   const random = new Random(3)
   let value = 0
   const label = Float64Array.from({ length: 5000 }, () => (value = 0.9 * value + random.normal()))
-  const correlation = (a: ArrayLike<number>, b: ArrayLike<number>) => {
-    let [ab, aa, bb] = [0, 0, 0]
-    for (let i = 0; i < a.length; i++) {
-      ab += a[i]! * b[i]!
-      aa += a[i]! ** 2
-      bb += b[i]! ** 2
-    }
-    return ab / Math.sqrt(aa * bb)
-  }
   const permuted = permuteLabels({ label, endsUs: label.map((_, i) => i + 1) }, 50, random)
   expect(Math.abs(correlation(label, permuted.label))).toBeLessThan(0.15)
   // Clustering is kept: neighbours are nearly as alike as before.
   expect(correlation(permuted.label.subarray(1), permuted.label.subarray(0, 4999))).toBeGreaterThan(0.8)
-  const shift = drawShift(5000, random)
-  expect(shift).toBeGreaterThanOrEqual(1250)
-  expect(shift).toBeLessThanOrEqual(3750)
-  const shifted = shiftFeatures(dataset([label]), shift)
-  expect(Math.abs(correlation(label, shifted.table.columns[0]!))).toBeLessThan(0.15)
+  const moved = shiftFeatures(table(label), 50, random).columns[0]!
+  expect(Math.abs(correlation(label, moved))).toBeLessThan(0.15)
+  expect(correlation(moved.subarray(1), moved.subarray(0, 4999))).toBeGreaterThan(0.8)
 })
+
+function correlation(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let [ab, aa, bb] = [0, 0, 0]
+  for (let i = 0; i < a.length; i++) {
+    ab += a[i]! * b[i]!
+    aa += a[i]! ** 2
+    bb += b[i]! ** 2
+  }
+  return ab / Math.sqrt(aa * bb)
+}

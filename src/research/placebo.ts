@@ -2,14 +2,13 @@
  * @file Placebos: the same data with the connection between features and labels cut, and everything else left as it was.
  *
  * A search that still finds skill in a placebo finds it in its own method. Both keep what makes markets hard to judge: labels
- * stay clustered within blocks, features stay as persistent as they were. (The third placebo, a market of pure noise, is
- * generated: `sim`.)
+ * stay clustered within blocks, features as persistent. Neither keeps the hour of the day. (The third placebo, a market of pure
+ * noise, is generated: `sim`.)
  */
 
 import { GimbalError } from '../core/errors.ts'
 import type { Random } from '../core/random.ts'
 import type { Table } from '../models/learner.ts'
-import { completeDataset, type Dataset } from './dataset.ts'
 import type { Labels } from './labels.ts'
 
 /**
@@ -42,30 +41,29 @@ export function permuteLabels(labels: Labels, blockSamples: number, random: Rand
 }
 
 /**
- * Features of another time: every row's figures are those of the row `samples` before it, around the end. All columns move
- * together.
+ * Features of other times: every block of consecutive rows gets the figures of a stretch that lies a quarter of the rows away at
+ * least, around the end, drawn for each block by itself. All columns move together.
  *
+ * One shift for all rows would leave the hour of the day in every column that has one: moved by five hours for good, a clock
+ * tells as much as before, and so does whatever follows the day. Moved by as many hours as there are blocks it tells nothing.
+ *
+ * @param blockSamples Longer than what clusters in the features; persistence is kept within a block and ends at its edge.
  * @param first Rows before it stay as they are: figures of the warm-up, moved, would be holes where there are none.
- * @throws {GimbalError} `argument-invalid` unless the shift is a whole number that moves the rows.
+ * @throws {GimbalError} `argument-invalid` for fewer than four rows to move, or blocks that are not whole rows.
  */
-export function shiftFeatures(dataset: Dataset, samples: number, first = 0): Dataset {
-  const rows = dataset.table.rows - first
-  if (!Number.isSafeInteger(samples) || !(rows > 0) || samples % rows === 0)
-    throw new GimbalError('argument-invalid', 'Such a shift leaves every figure in its place', { samples, rows })
-  const by = ((samples % rows) + rows) % rows
-  const columns = dataset.table.columns.map((column) => {
-    const moved = column.slice()
-    moved.set(column.subarray(first + rows - by), first)
-    moved.set(column.subarray(first, first + rows - by), first + by)
-    return moved
-  })
-  const table: Table = { ...dataset.table, columns }
-  const source = { ...dataset.source, name: `${dataset.source.name}, features shifted by ${by} samples` }
-  const { features, schemaHash, timesUs, path } = dataset
-  return completeDataset({ features, schemaHash, timesUs, table, path, source })
-}
-
-/** A shift to draw: between a quarter and three quarters of the samples, far from every label it belongs to. */
-export function drawShift(samples: number, random: Random): number {
-  return random.integer(Math.max(1, Math.ceil(samples / 4)), Math.max(1, Math.floor((3 * samples) / 4)))
+export function shiftFeatures(table: Table, blockSamples: number, random: Random, first = 0): Table {
+  const rows = table.rows - first
+  if (!Number.isSafeInteger(blockSamples) || blockSamples < 1 || !(rows >= 4))
+    throw new GimbalError('argument-invalid', 'Features are moved in blocks of whole rows, among four at least', {
+      blockSamples,
+      rows,
+    })
+  const from = Uint32Array.from({ length: table.rows }, (_, row) => row)
+  for (let start = 0; start < rows; start += blockSamples) {
+    const shift = random.integer(Math.ceil(rows / 4), Math.floor((3 * rows) / 4))
+    for (let row = start; row < Math.min(rows, start + blockSamples); row++)
+      from[first + row] = first + ((row + shift) % rows)
+  }
+  const columns = table.columns.map((column) => Float64Array.from(from, (row) => column[row]!))
+  return { ...table, columns }
 }

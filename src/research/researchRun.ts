@@ -25,7 +25,7 @@ import {
 } from './forecastLearner.ts'
 import type { Labels } from './labels.ts'
 import { backtestOverfitting } from './overfitting.ts'
-import { drawShift, permuteLabels, shiftFeatures } from './placebo.ts'
+import { permuteLabels, shiftFeatures } from './placebo.ts'
 import { combinatorialSplits, recombine } from './splits.ts'
 import {
   compare,
@@ -132,7 +132,7 @@ export async function researchQuestion(
     threads,
   )
   const placebos = plan.placebos
-    ? await runPlacebos(dataset, samples, windows, chosen, forecasts, judgement, best, question, plan, turn, threads)
+    ? await runPlacebos(samples, windows, chosen, forecasts, judgement, best, question, plan, turn, threads)
     : []
   const paths = plan.groups > 0 ? await crossValidate(samples, chosen, question, plan, turn, threads) : null
   await turn('the model that is kept')
@@ -235,7 +235,7 @@ async function searchLuck(
   const spa = superiorPredictiveAbility(
     distinct.map((loss) => loss.map((value, i) => rival[i]! - value)),
     () => random.uniform(),
-    { blockMean: Math.max(1, judgement.overlap) },
+    { horizon: judgement.overlap },
   )
   return {
     trials,
@@ -291,7 +291,6 @@ interface PlaceboKind {
  * reward whatever slope it was given by chance: in markets with an edge a quarter of such placebos claimed one, with t of −7.
  */
 async function runPlacebos(
-  dataset: Dataset,
   samples: ForecastSamples,
   windows: Walk['windows'],
   learner: LearnerSpec,
@@ -307,9 +306,7 @@ async function runPlacebos(
   const random = new Random(plan.seed).fork(`placebo/${question.quantity}/${question.horizonUs}`)
   // A prime number of samples: whole blocks of four hours would keep the hour of the day in its place, and its skill with it.
   const block = primeFrom(Math.max(7, 4 * overlap))
-  const first = warmUp(samples, learner)
-  const shift = drawShift(samples.table.rows - first, random)
-  const shifted = { ...samples, table: shiftFeatures(dataset, shift, first).table }
+  const shifted = { ...samples, table: shiftFeatures(samples.table, block, random, warmUp(samples, learner)) }
   const kinds: PlaceboKind[] = [
     {
       name: 'labels permuted',
@@ -320,7 +317,7 @@ async function runPlacebos(
     },
     {
       name: 'features shifted',
-      doc: 'features of another time, a quarter of the history away at least, against the best baseline',
+      doc: `features of other times, every ${block} samples those of a stretch a quarter of the history away at least, against the best baseline`,
       samplesFor: () => shifted,
       label: samples.label,
       rival: best,
