@@ -29,7 +29,7 @@ export interface FuturePosition extends Held {
   readonly settle: string
   /** Futures only. */
   readonly expiryUs?: number
-  /** Set aside for this position alone, in `settle`; absent: cross margin. */
+  /** Set aside for this position alone, in `settle`, and no longer among the free balances; absent: cross margin. */
   readonly isolatedMargin?: number
   /** Leverage chosen at the venue; absent: the most it allows. */
   readonly leverage?: number

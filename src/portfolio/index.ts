@@ -22,4 +22,5 @@ export {
   SnapshotView,
 } from './marketView.ts'
 export { type Holding, Ledger, type Portfolio, type PortfolioView } from './portfolio.ts'
+export { missingPrices, noPositionGreeks, type PositionGreeks, positionGreeks, positionName } from './positionGreeks.ts'
 export { accountValue, bookValue, futureMark, optionDollars, poolAmounts, positionValue } from './valuation.ts'

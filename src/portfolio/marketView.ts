@@ -18,19 +18,24 @@ export interface Liquidity {
   readonly takerFee: number
 }
 
-/** Prices at one moment. Whatever is unknown is NaN, and makes what is reckoned from it NaN. */
+/**
+ * Prices at one moment. Whatever is unknown is NaN, and makes what is reckoned from it NaN.
+ *
+ * `instrument` is its name where the position has one: a view that knows that instrument's own figure gives it (a venue may list
+ * two perpetuals of one asset, and two venues may see the volatility of one strike differently), others pass over it.
+ */
 export interface MarketView {
   readonly timeUs: number
   /** Dollars per unit of an asset or currency; dollar coins are 1 unless they lost their peg. */
   spot(asset: string): number
   /** Dollars per unit for delivery at `expiryUs`; spot for a time not after `timeUs`. */
-  forward(asset: string, expiryUs: number): number
+  forward(asset: string, expiryUs: number, instrument?: string): number
   /** Black-76 volatility, a fraction a year. */
-  volatility(asset: string, expiryUs: number, strike: number): number
+  volatility(asset: string, expiryUs: number, strike: number, instrument?: string): number
   /** Mark of a venue's perpetual, dollars per base. */
-  perpetual(venue: string, asset: string): number
+  perpetual(venue: string, asset: string, instrument?: string): number
   /** What a long position of that perpetual pays a day, as a fraction of its notional; 0 if unknown. */
-  fundingPerDay(venue: string, asset: string): number
+  fundingPerDay(venue: string, asset: string, instrument?: string): number
   /** Undefined where nothing is known: nothing may be assumed tradable there. */
   liquidity(venue: string, asset: string): Liquidity | undefined
   /** Dollars for a transaction on a chain venue; 0 elsewhere. */
@@ -153,22 +158,24 @@ export class ShiftedView implements MarketView {
     return this.#base.spot(asset) * this.#moved(asset)
   }
 
-  forward(asset: string, expiryUs: number): number {
-    return this.#base.forward(asset, expiryUs) * this.#moved(asset)
+  forward(asset: string, expiryUs: number, instrument?: string): number {
+    // Time may have passed the expiry here and not there.
+    if (expiryUs <= this.timeUs) return this.spot(asset)
+    return this.#base.forward(asset, expiryUs, instrument) * this.#moved(asset)
   }
 
-  volatility(asset: string, expiryUs: number, strike: number): number {
+  volatility(asset: string, expiryUs: number, strike: number, instrument?: string): number {
     const moved = this.#shift.volatility?.[asset]
-    const volatility = this.#base.volatility(asset, expiryUs, strike)
+    const volatility = this.#base.volatility(asset, expiryUs, strike, instrument)
     return Math.max(0, volatility * (moved?.factor ?? 1) + (moved?.add ?? 0))
   }
 
-  perpetual(venue: string, asset: string): number {
-    return this.#base.perpetual(venue, asset) * this.#moved(asset)
+  perpetual(venue: string, asset: string, instrument?: string): number {
+    return this.#base.perpetual(venue, asset, instrument) * this.#moved(asset)
   }
 
-  fundingPerDay(venue: string, asset: string): number {
-    return this.#base.fundingPerDay(venue, asset)
+  fundingPerDay(venue: string, asset: string, instrument?: string): number {
+    return this.#base.fundingPerDay(venue, asset, instrument)
   }
 
   liquidity(venue: string, asset: string): Liquidity | undefined {

@@ -1,9 +1,11 @@
 /**
  * @file What positions, accounts and books are worth, in dollars.
  *
- * An account's equity is its balances plus its positions. Derivatives whose profit is owed (futures, options with an `entry`)
- * count their profit; everything else counts its worth, debts negative. What a venue accepts as margin is another matter
- * (`margin/`).
+ * An account's equity is its balances, what is set aside for isolated positions, and its positions. Derivatives whose profit is
+ * owed (futures, options with an `entry`) count their profit; everything else counts its worth, debts negative. What a venue
+ * accepts as margin is another matter (`margin/`).
+ *
+ * An unknown price makes a NaN, never an error and never a zero; a position of no size is worth nothing at any price.
  */
 
 import { dollarLike } from '../market/instrument.ts'
@@ -13,29 +15,45 @@ import type { MarketView } from './marketView.ts'
 
 const YEAR_US = 365 * 86_400_000_000
 
-/** Price of one contract in dollars, at its forward and volatility; what exercise gives at or after expiry. */
+/** Whether Black's formula has a price for these; what a broken feed says (a forward below zero) is no price. */
+export function priceable(forward: number, strike: number, years: number, volatility: number, rate = 0): boolean {
+  return (
+    Math.abs(rate * years) < 700 &&
+    forward > 1e-100 &&
+    forward < 1e100 &&
+    strike > 1e-100 &&
+    strike < 1e100 &&
+    years >= 0 &&
+    years < Number.POSITIVE_INFINITY &&
+    volatility >= 0 &&
+    volatility < Number.POSITIVE_INFINITY
+  )
+}
+
+/**
+ * Price of one contract in dollars, at its forward and volatility; what exercise gives at or after expiry. NaN where a price is
+ * unknown, and for an option that settles in neither its own asset nor a dollar coin.
+ */
 export function optionDollars(position: OptionPosition, market: MarketView): number {
-  const { asset, expiryUs, strike, right } = position
+  const { asset, expiryUs, strike, right, settle, instrument } = position
   const spot = market.spot(asset)
-  const forward = market.forward(asset, expiryUs)
+  const inDollars = dollarLike(settle)
+  if (!inDollars && settle !== asset) return Number.NaN
   const years = (expiryUs - market.timeUs) / YEAR_US
-  if (years <= 0) return Math.max(0, right * (spot - strike))
-  const volatility = market.volatility(asset, expiryUs, strike)
-  if (Number.isNaN(forward) || Number.isNaN(volatility)) return Number.NaN
-  if (dollarLike(position.settle)) {
-    return (
-      black76Price({ right, forward, strike, years, volatility, rate: market.dollarRate }) *
-      market.spot(position.settle)
-    )
-  }
+  if (years <= 0) return Math.max(0, right * (spot - strike)) * (inDollars ? market.spot(settle) : 1)
+  const forward = market.forward(asset, expiryUs, instrument)
+  const volatility = market.volatility(asset, expiryUs, strike, instrument)
+  const rate = inDollars ? market.dollarRate : 0
+  if (!priceable(forward, strike, years, volatility, rate)) return Number.NaN
+  if (inDollars) return black76Price({ right, forward, strike, years, volatility, rate }) * market.spot(settle)
   // A coin's worth of premium is worth spot dollars, while the formula prices in units of the forward.
   return (black76Price({ right, forward, strike, years, volatility }) / forward) * spot
 }
 
 /** Mark of a future or perpetual, dollars per base. */
 export function futureMark(position: FuturePosition, venue: string, market: MarketView): number {
-  if (position.kind === 'perp') return market.perpetual(venue, position.asset)
-  return market.forward(position.asset, position.expiryUs ?? Number.NaN)
+  if (position.kind === 'perp') return market.perpetual(venue, position.asset, position.instrument)
+  return market.forward(position.asset, position.expiryUs ?? Number.NaN, position.instrument)
 }
 
 /** Amounts of both tokens that liquidity holds at a price (quote per base). Source: Uniswap v3 whitepaper, eq. 6.29 and 6.30. */
@@ -51,22 +69,26 @@ export function positionValue(position: Position, venue: string, market: MarketV
   switch (position.kind) {
     case 'perp':
     case 'future': {
+      if (position.size === 0) return 0
       const mark = futureMark(position, venue, market)
       if (position.payoff === 'linear') return position.size * (mark - position.entry) * market.spot(position.settle)
       return position.size * (1 / position.entry - 1 / mark) * market.spot(position.settle)
     }
     case 'option': {
+      if (position.size === 0) return 0
       const price = optionDollars(position, market)
       const paid = position.entry === undefined ? 0 : position.entry * market.spot(position.settle)
       return position.size * (price - paid)
     }
     case 'pool': {
+      if (position.liquidity === 0 && !position.feesBase && !position.feesQuote) return 0
       const spot = market.spot(position.asset)
       const other = market.spot(position.quote)
       const held = poolAmounts(position, spot / other)
       return (held.base + (position.feesBase ?? 0)) * spot + (held.quote + (position.feesQuote ?? 0)) * other
     }
     case 'power': {
+      if (position.size === 0) return 0
       const spot = market.spot(position.asset)
       return (
         position.size *
@@ -75,19 +97,23 @@ export function positionValue(position: Position, venue: string, market: MarketV
       )
     }
     case 'supply':
-      return position.amount * market.spot(position.asset)
+      return position.amount === 0 ? 0 : position.amount * market.spot(position.asset)
     case 'debt':
-      return -position.amount * market.spot(position.asset)
+      return position.amount === 0 ? 0 : -position.amount * market.spot(position.asset)
   }
 }
 
-/** Balances and positions of an account, in dollars. */
+/** Balances, isolated margins and positions of an account, in dollars. */
 export function accountValue(account: VenueAccount, market: MarketView): number {
   let sum = 0
   for (const [currency, units] of Object.entries(account.balances)) {
     if (units !== 0) sum += units * market.spot(currency)
   }
-  for (const position of account.positions) sum += positionValue(position, account.venue, market)
+  for (const position of account.positions) {
+    sum += positionValue(position, account.venue, market)
+    if ('isolatedMargin' in position && position.isolatedMargin)
+      sum += position.isolatedMargin * market.spot(position.settle)
+  }
   return sum
 }
 
