@@ -16,12 +16,14 @@ import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { samplingFor } from '../dist/apps/investigation.js'
-import { configurationsFor, defaultQuestions, fitRegimes, startColumns } from '../dist/apps/researchJob.js'
+import { configurationsFor, defaultQuestions, startColumns } from '../dist/apps/researchJob.js'
 import { featuresFor } from '../dist/apps/studyData.js'
+import { fitRegimes } from '../dist/apps/studyRegimes.js'
 import { Instrument, Universe } from '../dist/market/instrument.js'
 import { MergedTape } from '../dist/market/tape.js'
 import { recordDataset } from '../dist/research/recordDataset.js'
 import { researchQuestion } from '../dist/research/researchRun.js'
+import { judgedFromUs } from '../dist/research/study.js'
 import { bestBaseline, judge } from '../dist/research/verdict.js'
 import { noiseMarket } from '../dist/sim/market/noiseMarket.js'
 
@@ -71,8 +73,8 @@ export async function noiseVerdict(seed, samples) {
     )
   const source = { kind: 'synthetic', name: 'noise', dataHash: `noise ${seed}`, rows: 0 }
   const record = (features) => recordDataset({ features, stepUs, source }, universe, market())
-  const { path } = record({ ...wanted, features: [{ family: 'time-of-day' }] })
-  const regimes = fitRegimes(path, FIRST_SHARE, barUs || 10e6, seed)
+  const { path, timesUs } = record({ ...wanted, features: [{ family: 'time-of-day' }] })
+  const regimes = fitRegimes(path, judgedFromUs(timesUs, FIRST_SHARE), barUs || 10e6, seed)
   const features = wanted.features
     .filter(({ family }) => family !== 'regime' || regimes)
     .map((each) => (each.family === 'regime' ? { ...each, settings: { ...each.settings, ...regimes.settings } } : each))

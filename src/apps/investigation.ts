@@ -1,36 +1,45 @@
 /**
  * @file The body of `gimbal research`, which the demonstration runs too: data to verdict, page, models and runs.
+ *
+ * {@link investigate} has four parts, each a function that takes what those before it made: record, learn, trade, report.
  */
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { GimbalError } from '../core/errors.ts'
-import { ArtifactForecaster } from '../models/artifact.ts'
+import { assert, GimbalError } from '../core/errors.ts'
+import type { Artifact } from '../models/artifact.ts'
 import type { Quantity } from '../models/forecast.ts'
 import { TreeThreads } from '../models/trees/treeThreads.ts'
 import { renderResearch } from '../report/researchPage.ts'
 import { type Dataset, saveDataset } from '../research/dataset.ts'
 import { HOLD_OUT_OPENINGS, openHoldOut } from '../research/holdOut.ts'
 import type { Question, ResearchPlan } from '../research/researchRun.ts'
+import type { Turn } from '../research/study.ts'
 import { TrialLedger } from '../research/trialLedger.ts'
-import { type BacktestComparison, judge, type ResearchResult } from '../research/verdict.ts'
+import { type BacktestComparison, judge, type PlaceboRow, type ResearchResult } from '../research/verdict.ts'
 import { Catalog } from '../store/catalog.ts'
 import type { RunOutcome } from './backtestRun.ts'
 import {
-  artifactOf,
   configurationsFor,
   defaultQuestions,
-  type FittedRegimes,
-  fitRegimes,
+  type Leak,
   leaksOf,
   noisePlacebo,
-  regimeTimeline,
-  register,
+  type ResearchOutcome,
   runResearch,
 } from './researchJob.ts'
-import { featuresFor, openStudyData, recordStudy, type StudyData, type StudyDataOptions } from './studyData.ts'
+import { finalModel, register, walkModelOf } from './researchModels.ts'
+import { openStudyData, type StudyData, type StudyDataOptions } from './studyData.ts'
+import {
+  type FittedRegimes,
+  recordWithRegimes,
+  regimeTimeline,
+  type TurbulenceModel,
+  turbulenceModel,
+  turbulenceNote,
+} from './studyRegimes.ts'
 import { count, lengthOption, shareOption, span, type Terminal, wholeOption } from './terminal.ts'
-import { type TradedPair, tradeOnModels } from './tradedOnModels.ts'
+import { pairsFor, tradeOnModels } from './tradedOnModels.ts'
 import { gimbalVersion } from './version.ts'
 
 export interface ResearchOptions extends StudyDataOptions {
@@ -67,6 +76,54 @@ export interface Investigation {
   readonly ledgerPath: string
 }
 
+/** What was asked for, read before anything is opened. */
+interface Wish {
+  readonly plan: ResearchPlan
+  /** None: those that suit the data. */
+  readonly questions: readonly Question[]
+  readonly threads: number
+  /** Cut tapes that columns are recorded again from; 0 leaves the look for leaks out. */
+  readonly cuts: number
+  readonly everyUs: number | undefined
+}
+
+/** What every part of an investigation needs. */
+interface Inquiry {
+  readonly terminal: Terminal
+  readonly options: ResearchOptions
+  readonly wish: Wish
+  readonly study: StudyData
+  readonly threads: TreeThreads | undefined
+  readonly ledgerPath: string
+  /** ISO time for the ledger. */
+  readonly date: string
+  readonly signal: AbortSignal
+  /** Shows what is being done, hears signals, and leaves by throwing {@link Interrupted}. */
+  readonly turn: Turn
+}
+
+interface Recorded {
+  readonly questions: readonly Question[]
+  readonly stepUs: number
+  readonly dataset: Dataset
+  readonly regimes: FittedRegimes | undefined
+}
+
+interface Learnt extends ResearchOutcome {
+  readonly placebos: readonly PlaceboRow[]
+  readonly leaks: readonly Leak[] | null
+  readonly turbulence: TurbulenceModel | undefined
+  /** The walk-forwards as models: what was judged, and is traded. */
+  readonly walked: readonly Artifact[]
+  /** Everything the registry was given. */
+  readonly models: ResearchResult['models']
+}
+
+interface Traded {
+  readonly comparisons: readonly BacktestComparison[]
+  readonly outcomes: readonly RunOutcome[]
+}
+
 /**
  * From data to verdict. Undefined when it was interrupted: the ledger keeps every trial that was finished.
  *
@@ -77,8 +134,41 @@ export async function investigate(
   options: ResearchOptions,
   signal: AbortSignal,
 ): Promise<Investigation | undefined> {
-  const threadCount = wholeOption(options.threads, '--threads', 1)
-  const asked = options.forecast.map(questionOf)
+  const wish = wishOf(options)
+  mkdirSync(options.out, { recursive: true })
+  const ledgerPath = join(options.out, 'trials.jsonl')
+  const date = new Date().toISOString()
+  const opened = options.holdOut ? openAsked(options, ledgerPath, date) : undefined
+  const study = await openStudyData(terminal, options)
+  const threads = wish.threads > 1 ? await TreeThreads.open(wish.threads) : undefined
+  const turn = async (text: string) => {
+    terminal.progress(text)
+    // Signals are heard between turns of the event loop only.
+    await new Promise((done) => setImmediate(done))
+    if (signal.aborted) throw new Interrupted()
+  }
+  const inquiry: Inquiry = { terminal, options, wish, study, threads, ledgerPath, date, signal, turn }
+  try {
+    const recorded = await record(inquiry)
+    const learnt = await learn(inquiry, recorded)
+    const traded = options.trade ? await trade(inquiry, learnt) : { comparisons: [], outcomes: [] }
+    const result = resultOf(inquiry, recorded, learnt, traded, opened)
+    const page = write(options.out, result)
+    terminal.progress('', true)
+    return { result, outcomes: traded.outcomes, study, page, ledgerPath }
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error
+    terminal.notice('interrupted; the ledger keeps every trial that was finished')
+    return undefined
+  } finally {
+    threads?.close()
+  }
+}
+
+/** @throws {GimbalError} `argument-invalid` for a wish that makes no sense whatever the data are. */
+function wishOf(options: ResearchOptions): Wish {
+  const threads = wholeOption(options.threads, '--threads', 1)
+  const questions = options.forecast.map(questionOf)
   const firstShare = shareOption(options.first, '--first', 0.05)
   const seed = wholeOption(options.seed, '--seed', 0)
   const cuts = wholeOption(options.check, '--check', 0)
@@ -99,151 +189,154 @@ export async function investigate(
     testGroups: TEST_GROUPS,
     seed,
   }
-  mkdirSync(options.out, { recursive: true })
-  const ledgerPath = join(options.out, 'trials.jsonl')
-  const date = new Date().toISOString()
-  const opened = options.holdOut ? openAsked(options, ledgerPath, date) : undefined
-  const study = await openStudyData(terminal, options)
-  const threads = threadCount > 1 ? await TreeThreads.open(threadCount) : undefined
-  try {
-    const turn = async (text: string) => {
-      terminal.progress(text)
-      // Signals are heard between turns of the event loop only.
-      await new Promise((done) => setImmediate(done))
-      if (signal.aborted) throw new Interrupted()
-    }
-    const questions = asked.length > 0 ? asked : defaultQuestions(study)
-    const shortest = Math.min(...questions.map(({ horizonUs }) => horizonUs))
-    const samplingUs = everyUs ?? samplingFor(study, shortest)
-    const stepUs = study.barUs || Math.min(1_000_000, shortest)
-    requireGrid(questions, stepUs)
-    const wish = { samplingUs, stepUs, horizonUs: shortest }
-    const recorded = await recordWithRegimes(terminal, study, options, wish, plan, signal)
-    if (!recorded) throw new Interrupted()
-    const { dataset, regimes } = recorded
-    saveDataset(dataset, join(options.out, 'datasets', `${dataset.hash}.dataset`))
-    terminal.notice(
-      `${count(dataset.table.rows, 'sample')} of ${count(dataset.table.names.length, 'figure')}; ${count(questions.length, 'question')}, ${count(plan.configurations.length, 'configuration')}`,
-    )
-    const leaks = await leaksOf(terminal, study, dataset, stepUs, cuts, turn)
-    const outcome = await runResearch({
-      dataset,
-      questions,
-      plan,
-      ledgerPath,
-      date,
-      turn,
-      ...(threads ? { threads } : {}),
-    })
-    const placebos = [...outcome.placebos]
-    if (options.placebos)
-      placebos.push(await noisePlacebo(study, dataset.features, stepUs, questions[0]!, plan, turn, threads))
-    const kept = outcome.results.map((result) =>
-      artifactOf(dataset, result, result.final, rowsWithLabel(result.labels.label), {
-        name: modelName(dataset.features.target, result.question),
-        seed,
-        gimbal: gimbalVersion(),
-      }),
-    )
-    const early = outcome.results.map((result) =>
-      artifactOf(dataset, result, result.walk.fits[0]!, result.walk.windows[0]!.train, {
-        name: `${modelName(dataset.features.target, result.question)}-before-judged`,
-        seed,
-        gimbal: gimbalVersion(),
-      }),
-    )
-    const models = register(options.models, [...kept, ...early])
-    const backtests: BacktestComparison[] = []
-    const outcomes: RunOutcome[] = []
-    if (options.trade) {
-      for (const pair of pairsFor(
-        study,
-        outcome.results.map(({ question }) => question),
-      )) {
-        const traded = await tradeOnModels({
-          pair,
-          risk: options.risk,
-          dataPlan: study.plan,
-          data: study.data,
-          forecasters: early.map((artifact) => new ArtifactForecaster(artifact)),
-          modelIds: early.map(({ id }) => id),
-          judgedFromUs: Math.max(...outcome.results.map(({ skill }) => skill.fromUs)),
-          seed,
-          folder: join(options.out, 'runs'),
-          ledgerPath,
-          date,
-          gimbalVersion: gimbalVersion(),
-          signal,
-          onProgress: (text) => terminal.progress(text),
-        })
-        if (signal.aborted) throw new Interrupted()
-        backtests.push(traded.comparison)
-        outcomes.push(...traded.outcomes)
-      }
-    }
-    const found = {
-      skill: outcome.results.map(({ skill }) => skill),
-      placebos,
-      overfitting: outcome.results.map(({ overfitting }) => overfitting),
-      leaks,
-      backtests,
-    }
-    const first = outcome.results[0]!
-    const result: ResearchResult = {
-      title: `Forecasts of ${dataset.features.target}`,
-      provenance: dataset.source.kind,
-      target: dataset.features.target,
-      fromUs: dataset.timesUs[0]!,
-      toUs: dataset.timesUs.at(-1)!,
-      seed,
-      gimbalVersion: gimbalVersion(),
-      datasetHash: dataset.hash,
-      dataHash: dataset.source.dataHash,
-      schemaHash: dataset.schemaHash,
-      samples: dataset.table.rows,
-      columns: dataset.table.names.length,
-      learner: 'log-linear start and boosted trees',
-      settings: { ...first.chosen.trees, ridge: first.chosen.ridge, validationShare: first.chosen.validationShare },
-      ...found,
-      calibration: outcome.results.map(({ calibration }) => calibration),
-      importances: first.importances.slice(0, 30),
-      drift: outcome.results.flatMap(({ drift }) => drift),
-      regimes: regimes ? regimeTimeline(dataset.path, regimes) : null,
-      paths: first.paths,
-      family: outcome.family,
-      trialCount: outcome.trialCount,
-      ledgerHead: outcome.ledgerHead,
-      models,
-      verdict: judge(found),
-      notes: [
-        ...(opened ? [opened] : []),
-        `Every model was judged on samples after the first ${(100 * firstShare).toFixed(0)} % of the history only, window by window, by a fit to what was known before.`,
-        ...outcome.results
-          .filter(({ unfitted }) => unfitted.length > 0)
-          .map(
-            ({ question, unfitted }) =>
-              `${question.quantity} over ${span(question.horizonUs)}: these data are too few to fit ${unfitted.join(', ')}, which judge nothing.`,
-          ),
-        ...(options.trade ? ['Trading used models fitted before the judged span and kept unchanged through it.'] : []),
-        // A verdict is worth what it was put through: what was left out is said beside it.
-        ...(options.placebos
-          ? []
-          : ['No placebos were run (--no-placebos): skill found in nothing would not have shown.']),
-        ...(cuts > 0 ? [] : ['No column was checked for knowledge of the future (--check 0).']),
-      ],
-    }
-    const page = join(options.out, 'research.html')
-    writeFileSync(page, renderResearch(result))
-    writeFileSync(join(options.out, 'research.json'), `${JSON.stringify(result, jsonNumber, 1)}\n`)
-    terminal.progress('', true)
-    return { result, outcomes, study, page, ledgerPath }
-  } catch (error) {
-    if (!(error instanceof Interrupted)) throw error
-    terminal.notice('interrupted; the ledger keeps every trial that was finished')
-    return undefined
-  } finally {
-    threads?.close()
+  return { plan, questions, threads, cuts, everyUs }
+}
+
+/** Records the features of the study, and keeps the dataset. */
+async function record({ terminal, options, wish, study, signal }: Inquiry): Promise<Recorded> {
+  const questions = wish.questions.length > 0 ? wish.questions : defaultQuestions(study)
+  const horizonUs = Math.min(...questions.map((question) => question.horizonUs))
+  const samplingUs = wish.everyUs ?? samplingFor(study, horizonUs)
+  const stepUs = study.barUs || Math.min(1_000_000, horizonUs)
+  requireGrid(questions, stepUs)
+  const recording = { samplingUs, stepUs, horizonUs }
+  const recorded = await recordWithRegimes(terminal, study, options, recording, wish.plan, signal)
+  if (!recorded) throw new Interrupted()
+  const { dataset } = recorded
+  saveDataset(dataset, join(options.out, 'datasets', `${dataset.hash}.dataset`))
+  terminal.notice(
+    `${count(dataset.table.rows, 'sample')} of ${count(dataset.table.names.length, 'figure')}; ${count(questions.length, 'question')}, ${count(wish.plan.configurations.length, 'configuration')}`,
+  )
+  return { questions, stepUs, ...recorded }
+}
+
+/** Looks for leaks, walks every question with its placebos, and keeps the models that come of it. */
+async function learn(inquiry: Inquiry, { questions, stepUs, dataset, regimes }: Recorded): Promise<Learnt> {
+  const { terminal, options, wish, study, threads, ledgerPath, date, turn } = inquiry
+  const { plan } = wish
+  const leaks = wish.cuts > 0 ? await leaksOf(terminal, study, dataset, stepUs, wish.cuts, turn) : null
+  const outcome = await runResearch({
+    dataset,
+    questions,
+    plan,
+    ledgerPath,
+    date,
+    turn,
+    ...(threads ? { threads } : {}),
+  })
+  const placebos = [...outcome.placebos]
+  if (plan.placebos)
+    placebos.push(await noisePlacebo(study, dataset.features, stepUs, questions[0]!, plan, turn, threads))
+  const turbulence = regimes && turbulenceModel(dataset, regimes, plan.seed, 'research')
+  // Their features hold the regimes' parameters.
+  const details = { seed: plan.seed, parents: turbulence ? [turbulence.artifact.id] : [] }
+  const final = outcome.results.map((result) => finalModel(dataset, result, { ...details, madeBy: 'research' }))
+  const walked = outcome.results.map((result) => walkModelOf(dataset, result, { ...details, madeBy: 'research-walk' }))
+  const models = register(options.models, [...final, ...walked, ...(turbulence ? [turbulence.artifact] : [])])
+  return { ...outcome, placebos, leaks, turbulence, walked, models }
+}
+
+/** Runs the policies that can use the models, with and without them, and compares them over the judged span. */
+async function trade(inquiry: Inquiry, { results, walked, turbulence }: Learnt): Promise<Traded> {
+  const { terminal, options, wish, study, ledgerPath, date, signal } = inquiry
+  const judgedFromUs = Math.max(...results.map(({ skill }) => skill.fromUs))
+  assert(
+    turbulence === undefined || turbulence.untilUs <= judgedFromUs,
+    'regimes are fitted to what was known before the judged span',
+  )
+  const questions = results.map(({ question }) => question)
+  const traded = await tradeOnModels({
+    pairs: pairsFor(study, questions, turbulence?.artifact.horizonUs),
+    risk: options.risk,
+    dataPlan: study.plan,
+    data: study.data,
+    models: [...walked, ...(turbulence ? [turbulence.artifact] : [])],
+    judgedFromUs,
+    seed: wish.plan.seed,
+    folder: join(options.out, 'runs'),
+    ledgerPath,
+    date,
+    gimbalVersion: gimbalVersion(),
+    signal,
+    onProgress: (text) => terminal.progress(text),
+  })
+  if (signal.aborted) throw new Interrupted()
+  return traded
+}
+
+/** Everything that was found, with the verdict on it. */
+function resultOf(
+  { options, wish }: Inquiry,
+  { dataset, regimes }: Recorded,
+  learnt: Learnt,
+  { comparisons }: Traded,
+  opened: string | undefined,
+): ResearchResult {
+  const { results, leaks, placebos, turbulence } = learnt
+  const found = {
+    skill: results.map(({ skill }) => skill),
+    placebos,
+    overfitting: results.map(({ overfitting }) => overfitting),
+    leaks,
+    backtests: comparisons,
   }
+  const first = results[0]!
+  return {
+    title: `Forecasts of ${dataset.features.target}`,
+    provenance: dataset.source.kind,
+    target: dataset.features.target,
+    fromUs: dataset.timesUs[0]!,
+    toUs: dataset.timesUs.at(-1)!,
+    seed: wish.plan.seed,
+    gimbalVersion: gimbalVersion(),
+    datasetHash: dataset.hash,
+    dataHash: dataset.source.dataHash,
+    schemaHash: dataset.schemaHash,
+    samples: dataset.table.rows,
+    columns: dataset.table.names.length,
+    learner: 'log-linear start and boosted trees',
+    settings: { ...first.chosen.trees, ridge: first.chosen.ridge, validationShare: first.chosen.validationShare },
+    ...found,
+    calibration: results.map(({ calibration }) => calibration),
+    importances: first.importances.slice(0, 30),
+    drift: results.flatMap(({ drift }) => drift),
+    regimes: regimes ? regimeTimeline(dataset.path, regimes) : null,
+    paths: first.paths,
+    family: learnt.family,
+    trialCount: learnt.trialCount,
+    ledgerHead: learnt.ledgerHead,
+    models: learnt.models,
+    verdict: judge(found),
+    notes: [
+      ...(opened ? [opened] : []),
+      `Every model was judged on samples after the first ${(100 * wish.plan.firstShare).toFixed(0)} % of the history only, window by window, by a fit to what was known before.`,
+      ...results
+        .filter(({ unfitted }) => unfitted.length > 0)
+        .map(
+          ({ question, unfitted }) =>
+            `${question.quantity} over ${span(question.horizonUs)}: these data are too few to fit ${unfitted.join(', ')}, which judge nothing.`,
+        ),
+      ...(turbulence ? [turbulenceNote(turbulence)] : []),
+      ...(options.trade
+        ? [
+            'Trading used the fits that were judged: each from the moment it was trained until the next. Before the first nothing was forecast: a policy goes by the past then, or holds nothing.',
+          ]
+        : []),
+      // A verdict is worth what it was put through: what was left out is said beside it.
+      ...(wish.plan.placebos
+        ? []
+        : ['No placebos were run (--no-placebos): skill found in nothing would not have shown.']),
+      ...(wish.cuts > 0 ? [] : ['No column was checked for knowledge of the future (--check 0).']),
+    ],
+  }
+}
+
+/** Writes the page and its JSON twin; returns the page. */
+function write(out: string, result: ResearchResult): string {
+  const page = join(out, 'research.html')
+  writeFileSync(page, renderResearch(result))
+  writeFileSync(join(out, 'research.json'), `${JSON.stringify(result, jsonNumber, 1)}\n`)
+  return page
 }
 
 /** NaN and infinities have no place in JSON: they are null. */
@@ -263,40 +356,6 @@ function openAsked(options: ResearchOptions, ledgerPath: string, date: string): 
   const { sentence } = openHoldOut(catalog, kept, options.holdOut!, opener, options.again === true)
   openHoldOut(catalog, new TrialLedger(ledgerPath), options.holdOut!, opener, true)
   return sentence
-}
-
-/**
- * Records what a study learns from, regimes fitted to its beginning included. Undefined when it was interrupted.
- *
- * @throws {GimbalError} `config-invalid`, `catalog-empty`.
- */
-export async function recordWithRegimes(
-  terminal: Terminal,
-  study: StudyData,
-  options: StudyDataOptions,
-  wish: Parameters<typeof featuresFor>[2],
-  { firstShare, seed }: Pick<ResearchPlan, 'firstShare' | 'seed'>,
-  signal: AbortSignal,
-): Promise<{ readonly dataset: Dataset; readonly regimes: FittedRegimes | undefined } | undefined> {
-  // The path alone first: regimes are fitted to its beginning, and their parameters are settings of a feature.
-  const wanted = featuresFor(study, options, wish)
-  let regimes: FittedRegimes | undefined
-  let features = wanted
-  if (wanted.features.some(({ family }) => family === 'regime')) {
-    const clockOnly = { ...wanted, features: [{ family: 'time-of-day' }], normaliseOver: 0 }
-    const path = await recordStudy(terminal, study, clockOnly, wish.stepUs, signal)
-    if (!path) return undefined
-    regimes = fitRegimes(path.path, firstShare, study.barUs || 10e6, seed)
-    const settings = regimes?.settings
-    features = {
-      ...wanted,
-      features: wanted.features
-        .filter(({ family }) => family !== 'regime' || settings)
-        .map((each) => (each.family === 'regime' ? { ...each, settings: { ...each.settings, ...settings } } : each)),
-    }
-  }
-  const dataset = await recordStudy(terminal, study, features, wish.stepUs, signal)
-  return dataset && { dataset, regimes }
 }
 
 /** As many samples as teach something: a fifth of the horizon for books, a quarter for bars; whole seconds or bars. */
@@ -325,44 +384,4 @@ export function questionOf(text: string): Question {
       example: 'variance:1h, volume:10s, demand:10s',
     })
   return { quantity: quantity as Quantity, horizonUs: lengthOption(horizon, '--forecast') }
-}
-
-/** `eth-usdc-perp-variance-10s`. */
-export function modelName(target: string, { quantity, horizonUs }: Question): string {
-  return `${target.split('@')[0]!.toLowerCase()}-${quantity}-${span(horizonUs).replaceAll(/[ ,]/g, '')}`
-}
-
-function rowsWithLabel(label: Float64Array): number[] {
-  const rows: number[] = []
-  for (let i = 0; i < label.length; i++) if (label[i]! > 0) rows.push(i)
-  return rows
-}
-
-/** Policies that can use the forecasts made. */
-function pairsFor(study: StudyData, questions: readonly Question[]): TradedPair[] {
-  const target = study.data.universe.at(study.target)
-  const longest = questions.filter(({ quantity }) => quantity === 'variance').map(({ horizonUs }) => horizonUs)
-  if (longest.length === 0 || target.kind === 'option' || target.kind === 'pool') return []
-  if (study.barsOnly) {
-    const hours = Math.max(...longest) / 3600e6
-    return [
-      {
-        policy: 'volatility-target',
-        settings: { instruments: target.id, targetYearly: 0.05 },
-        modelSettings: { volatilityFrom: 'model', forecastHours: hours },
-      },
-    ]
-  }
-  const volume = questions.some(({ quantity }) => quantity === 'volume')
-  return [
-    {
-      policy: 'market-maker',
-      settings: { instruments: target.id },
-      modelSettings: {
-        volatilityFrom: 'model',
-        forecastSeconds: Math.min(...longest) / 1e6,
-        ...(volume ? { sizeByDemand: 0.5 } : {}),
-      },
-    },
-  ]
 }

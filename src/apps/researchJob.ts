@@ -3,28 +3,17 @@
  *
  * The order matters to a sceptic: regimes are fitted to the first part of the history; features are recorded, by the code the
  * engine runs; columns that know the future are looked for; every question is walked forward; the same study is made of a
- * market of noise; and only then is anything traded, by models fitted before the span they trade in.
+ * market of noise; and only then is anything traded, by the fits that were judged, each after its own training.
  */
 
 import { isoTime } from '../core/clock.ts'
-import { GimbalError } from '../core/errors.ts'
-import { Random } from '../core/random.ts'
 import type { SettingValue } from '../core/settings.ts'
 import type { FeatureSetSpec } from '../features/featureSet.ts'
-import { regimeSettings } from '../features/regime.ts'
-import { HiddenMarkovFilter, type HiddenMarkovParameters } from '../features/regimeFilter.ts'
 import { Universe } from '../market/instrument.ts'
 import { MergedTape } from '../market/tape.ts'
-import { type Artifact, completeArtifact, type ModelSpec } from '../models/artifact.ts'
-import { trainingRange } from '../models/calibration/range.ts'
-import { QUANTITIES } from '../models/forecast.ts'
-import { ModelRegistry } from '../models/modelRegistry.ts'
-import { fitBreaks } from '../models/regime/changePoint.ts'
-import { fitHiddenMarkov } from '../models/regime/hiddenMarkov.ts'
-import { writeLightgbmModel } from '../models/trees/lightgbmText.ts'
 import type { TreeThreads } from '../models/trees/treeThreads.ts'
-import type { Dataset, TargetPath } from '../research/dataset.ts'
-import { DEFAULT_LEARNER, type FittedForecast, gathered, type LearnerSpec } from '../research/forecastLearner.ts'
+import type { Dataset } from '../research/dataset.ts'
+import { DEFAULT_LEARNER, type LearnerSpec } from '../research/forecastLearner.ts'
 import { checkColumns } from '../research/leakCheck.ts'
 import { recordDataset } from '../research/recordDataset.ts'
 import {
@@ -36,7 +25,7 @@ import {
 } from '../research/researchRun.ts'
 import type { Turn } from '../research/study.ts'
 import { settingsHash, type Trial, TrialLedger } from '../research/trialLedger.ts'
-import { bestBaseline, PLACEBO_T, type PlaceboRow, type RegimeTimeline } from '../research/verdict.ts'
+import { bestBaseline, PLACEBO_T, type PlaceboRow } from '../research/verdict.ts'
 import { noiseMarket } from '../sim/market/noiseMarket.ts'
 import { causalityLeaks, type StudyData } from './studyData.ts'
 import { span, type Terminal } from './terminal.ts'
@@ -92,61 +81,6 @@ const START_COLUMNS: Readonly<Record<string, RegExp>> = {
   volume: /^volume\/(log-volume|against-history)-/,
 }
 
-/** Regimes of the target, fitted to the first share of its path. */
-export interface FittedRegimes {
-  readonly settings: Readonly<Record<string, SettingValue>>
-  readonly parameters: HiddenMarkovParameters
-  readonly stepUs: number
-}
-
-/**
- * Three regimes of the returns of the first part of the path; undefined where it has too few, or they do not differ.
- *
- * @param stepUs Clock of the returns: a multiple of the path's step.
- */
-export function fitRegimes(path: TargetPath, share: number, stepUs: number, seed: number): FittedRegimes | undefined {
-  const every = Math.max(1, Math.round(stepUs / path.stepUs))
-  const returns = everyReturn(path, every).subarray(0, Math.floor((path.points * share) / every))
-  try {
-    const { parameters } = fitHiddenMarkov(
-      returns,
-      { states: 3, means: 'zero', restarts: 3 },
-      new Random(seed).fork('regimes'),
-    )
-    const breaks = fitBreaks(returns).parameters
-    const settings = { ...regimeSettings(parameters, breaks), intervalSeconds: (every * path.stepUs) / 1e6 }
-    return { settings, parameters, stepUs: every * path.stepUs }
-  } catch (error) {
-    if (error instanceof GimbalError && error.code === 'fit-failed') return undefined
-    throw error
-  }
-}
-
-function everyReturn(path: TargetPath, every: number): Float64Array {
-  const count = Math.floor((path.points - 1) / every)
-  return Float64Array.from({ length: count }, (_, i) => Math.log(path.price[(i + 1) * every]! / path.price[i * every]!))
-}
-
-const TIMELINE_POINTS = 600
-
-/** Filtered probabilities over the path, thinned for drawing. */
-export function regimeTimeline(path: TargetPath, { parameters, stepUs }: FittedRegimes): RegimeTimeline {
-  const every = Math.max(1, Math.round(stepUs / path.stepUs))
-  const returns = everyReturn(path, every)
-  const filter = new HiddenMarkovFilter(parameters)
-  const keep = Math.max(1, Math.ceil(returns.length / TIMELINE_POINTS))
-  const timesUs: number[] = []
-  const probabilities = parameters.means.map(() => [] as number[])
-  for (let i = 0; i < returns.length; i++) {
-    filter.update(returns[i]!)
-    if (i % keep !== keep - 1) continue
-    timesUs.push(path.startUs + (i + 1) * every * path.stepUs)
-    for (const [state, list] of probabilities.entries()) list.push(filter.probabilities[state]!)
-  }
-  const yearly = (variance: number) => Math.sqrt((variance * 365 * DAY_US) / (every * path.stepUs))
-  return { timesUs, probabilities, volatilities: parameters.variances.map(yearly) }
-}
-
 /** Answers to all questions, with what the ledger was told. */
 export interface ResearchOutcome {
   readonly results: readonly QuestionResult[]
@@ -179,6 +113,7 @@ export interface Leak {
  * Both checks of research/leakCheck.ts: recorded again from `cuts` cut tapes every figure must be the same, and no column may
  * say more of the next steps than an honest one can.
  *
+ * @param cuts 0 looks for nothing and so finds nothing: a verdict wants null then.
  * @param turn Called now and then: stops by throwing.
  */
 export async function leaksOf(
@@ -337,70 +272,4 @@ export async function noisePlacebo(
     dieboldMariano: best.dieboldMariano,
     claims: best.dieboldMariano < PLACEBO_T,
   }
-}
-
-/** A fitted forecast as a file. */
-export function artifactOf(
-  dataset: Dataset,
-  result: QuestionResult,
-  fitted: FittedForecast,
-  rows: ArrayLike<number>,
-  details: {
-    readonly name: string
-    readonly seed: number
-    readonly gimbal: string
-    readonly parents?: readonly string[]
-  },
-): Artifact {
-  const { question, skill, best } = result
-  const model: ModelSpec = fitted.ensemble
-    ? { kind: 'boosted', base: fitted.base, text: writeLightgbmModel(fitted.ensemble) }
-    : { kind: 'linear', parameters: fitted.base }
-  const own = skill.rows[0]!
-  const rival = skill.rows.find(({ name }) => name === best)!
-  const on = `walk-forward, ${skill.samples} samples`
-  const first = rows[0]!
-  const last = rows[rows.length - 1]!
-  return completeArtifact({
-    format: 1,
-    name: details.name,
-    quantity: question.quantity,
-    unit: QUANTITIES[question.quantity],
-    target: dataset.features.target,
-    horizonUs: question.horizonUs,
-    features: dataset.features,
-    schemaHash: dataset.schemaHash,
-    model,
-    transform: 'identity',
-    scale: fitted.scale,
-    interval: { of: 'ratio', level: fitted.level, low: fitted.low, high: fitted.high },
-    range: trainingRange(gathered(dataset.table, Array.from(rows))),
-    trained: {
-      fromUs: dataset.timesUs[first]!,
-      toUs: dataset.timesUs[last]!,
-      rows: fitted.trained + fitted.held,
-      datasetHash: dataset.hash,
-      dataHash: dataset.source.dataHash,
-      dataKind: dataset.source.kind,
-      seed: details.seed,
-      learner: fitted.ensemble ? `log-linear start and ${fitted.rounds} boosted trees` : 'log-linear',
-      settings: { ...result.chosen.trees, ridge: result.chosen.ridge },
-      gimbal: details.gimbal,
-    },
-    metrics: [
-      { name: 'qlike', value: own.loss, low: own.low, high: own.high, on },
-      { name: `qlike of ${best}`, value: rival.loss, low: rival.low, high: rival.high, on },
-      { name: `t against ${best}`, value: rival.dieboldMariano, low: null, high: null, on },
-    ],
-    parents: details.parents ?? [],
-  })
-}
-
-/** Keeps artifacts in a registry; returns what a report lists. */
-export function register(folder: string, artifacts: readonly Artifact[]): { id: string; name: string }[] {
-  const registry = new ModelRegistry(folder)
-  return artifacts.map((artifact) => {
-    registry.add(artifact)
-    return { id: artifact.id, name: artifact.name }
-  })
 }

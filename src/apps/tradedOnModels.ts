@@ -1,5 +1,5 @@
 /**
- * @file Policies with and without a model, over the span the model was not fitted on.
+ * @file Policies with and without models, over the span the models were not fitted on.
  *
  * Both runs see the whole tape, so that every estimate has its past; only what happens from `judgedFromUs` on is compared, by
  * the change of equity between the same moments, after all costs.
@@ -7,33 +7,97 @@
 
 import { join } from 'node:path'
 import { Random } from '../core/random.ts'
-import type { Forecaster } from '../models/forecastDesk.ts'
+import { type Artifact, ArtifactForecaster } from '../models/artifact.ts'
+import type { Quantity } from '../models/forecast.ts'
 import type { CollectedRun } from '../report/collector.ts'
 import type { RunReport } from '../report/runReport.ts'
 import { meanInterval } from '../research/dieboldMariano.ts'
+import type { Question } from '../research/researchRun.ts'
 import { expectedBestSharpe, probabilisticSharpe } from '../research/sharpe.ts'
 import { TrialLedger } from '../research/trialLedger.ts'
 import type { BacktestComparison } from '../research/verdict.ts'
 import { defaultCash, type RunData, type RunOutcome, runBacktestJob } from './backtestRun.ts'
 import { completePlan, type DataPlan, DEFAULT_EXCHANGE, type RunPlan, riskFrom, type Setting } from './runPlan.ts'
+import type { StudyData } from './studyData.ts'
 
 /** A policy and what it is told with and without models. */
 export interface TradedPair {
   readonly policy: string
+  /** What its models forecast; it is given no others. */
+  readonly told: readonly Quantity[]
   /** Settings of both. */
   readonly settings: Readonly<Record<string, Setting>>
   /** Settings of the run with models, beyond those. */
   readonly modelSettings: Readonly<Record<string, Setting>>
 }
 
+/** Share of the position that a run told of turbulence gives up when it is certain: half, fixed before anything was measured. */
+const TURBULENCE_CUT = 0.5
+
+/**
+ * Policies that can use the models made.
+ *
+ * @param turbulenceStepUs Clock of the model of turbulence; undefined where there is none.
+ */
+export function pairsFor(
+  study: StudyData,
+  questions: readonly Question[],
+  turbulenceStepUs: number | undefined,
+): readonly TradedPair[] {
+  const target = study.data.universe.at(study.target)
+  if (target.kind === 'option' || target.kind === 'pool') return []
+  const pairs: TradedPair[] = []
+  const horizons = questions.filter(({ quantity }) => quantity === 'variance').map(({ horizonUs }) => horizonUs)
+  const held = { instruments: target.id, targetYearly: 0.05 }
+  if (horizons.length > 0 && study.barsOnly)
+    pairs.push({
+      policy: 'volatility-target',
+      told: ['variance'],
+      settings: held,
+      modelSettings: { volatilityFrom: 'model', forecastHours: Math.max(...horizons) / 3600e6 },
+    })
+  if (horizons.length > 0 && !study.barsOnly) {
+    const volume = questions.some(({ quantity }) => quantity === 'volume')
+    pairs.push({
+      policy: 'market-maker',
+      told: volume ? ['variance', 'volume'] : ['variance'],
+      settings: { instruments: target.id },
+      modelSettings: {
+        volatilityFrom: 'model',
+        forecastSeconds: Math.min(...horizons) / 1e6,
+        ...(volume ? { sizeByDemand: 0.5 } : {}),
+      },
+    })
+  }
+  if (turbulenceStepUs !== undefined)
+    pairs.push({
+      policy: 'volatility-target',
+      told: ['turbulence'],
+      settings: study.barsOnly ? held : { ...held, ...onClock(turbulenceStepUs) },
+      modelSettings: { turbulenceCut: TURBULENCE_CUT },
+    })
+  return pairs
+}
+
+/** A volatility target for recordings of hours, whose defaults, made for bars, would still be warming up at their end. */
+function onClock(stepUs: number): Readonly<Record<string, Setting>> {
+  const memoryHours = Math.max(0.1, (60 * stepUs) / 3600e6)
+  return {
+    sampleMinutes: stepUs / 60e6,
+    halfLifeHours: memoryHours,
+    warmupHours: memoryHours,
+    decisionMinutes: (6 * stepUs) / 60e6,
+  }
+}
+
 export interface TradedJob {
-  readonly pair: TradedPair
+  readonly pairs: readonly TradedPair[]
   /** Changes to the default limits, as `--risk` takes them. */
   readonly risk: readonly string[]
   readonly dataPlan: DataPlan
   readonly data: RunData
-  readonly forecasters: readonly Forecaster[]
-  readonly modelIds: readonly string[]
+  /** Models to choose from: each pair is given those that forecast what it is told. */
+  readonly models: readonly Artifact[]
   readonly judgedFromUs: number
   readonly seed: number
   readonly folder: string
@@ -44,75 +108,94 @@ export interface TradedJob {
   readonly onProgress: (text: string) => void
 }
 
-/** Runs a pair and compares what came of it. */
+interface TradedRuns {
+  readonly pair: TradedPair
+  readonly withModel: RunOutcome
+  readonly without: RunOutcome
+}
+
+/** Runs every pair and compares what came of it; nothing is compared once the signal stopped a run. */
 export async function tradeOnModels(
   job: TradedJob,
-): Promise<{ comparison: BacktestComparison; outcomes: RunOutcome[] }> {
-  const { pair, data, seed } = job
+): Promise<{ comparisons: readonly BacktestComparison[]; outcomes: readonly RunOutcome[] }> {
+  const { data, seed, signal } = job
   const cash = defaultCash(data)
-  const plan = (settings: Readonly<Record<string, Setting>>, models: readonly string[]): RunPlan =>
-    completePlan(
+  const run = (name: string, { policy }: TradedPair, settings: TradedPair['settings'], models: readonly Artifact[]) => {
+    const plan: RunPlan = completePlan(
       {
         data: job.dataPlan,
-        policies: [{ name: pair.policy, settings }],
+        policies: [{ name: policy, settings }],
         risk: riskFrom(job.risk),
         exchange: DEFAULT_EXCHANGE,
         cash,
         seed,
-        ...(models.length > 0 ? { models } : {}),
+        ...(models.length > 0 ? { models: models.map(({ id }) => id) } : {}),
       },
       data.universe,
     )
-  const run = (name: string, runPlan: RunPlan, forecasters: readonly Forecaster[]) =>
-    runBacktestJob(runPlan, data, {
-      title: `${pair.policy}, ${name}`,
+    return runBacktestJob(plan, data, {
+      title: `${policy}, ${name}`,
       gimbalVersion: job.gimbalVersion,
-      folder: join(job.folder, `${pair.policy}-${name.replaceAll(' ', '-')}`),
+      folder: join(job.folder, `${policy}-${name.replaceAll(' ', '-')}`),
       ledgerPath: job.ledgerPath,
       date: job.date,
       shuffleIo: false,
-      signal: job.signal,
-      ...(forecasters.length > 0 ? { forecasters } : {}),
+      signal,
+      ...(models.length > 0 ? { forecasters: models.map((artifact) => new ArtifactForecaster(artifact)) } : {}),
       onProgress: (_rows, share) =>
-        job.onProgress(`${pair.policy} ${name}${Number.isNaN(share) ? '' : `: ${(100 * share).toFixed(0)} %`}`),
+        job.onProgress(`${policy} ${name}${Number.isNaN(share) ? '' : `: ${(100 * share).toFixed(0)} %`}`),
     })
-  const without = await run('without the model', plan(pair.settings, []), [])
-  const withModel = await run(
-    'with the model',
-    plan({ ...pair.settings, ...pair.modelSettings }, job.modelIds),
-    job.forecasters,
-  )
+  }
+  const runs: TradedRuns[] = []
+  // Pairs of one policy and the same settings have their run without models in common.
+  const plain = new Map<string, RunOutcome>()
+  for (const pair of job.pairs) {
+    const key = JSON.stringify([pair.policy, pair.settings])
+    const without = plain.get(key) ?? (await run('without the model', pair, pair.settings, []))
+    plain.set(key, without)
+    const models = job.models.filter(({ quantity }) => pair.told.includes(quantity))
+    const name = pair.told.includes('turbulence') ? 'with the turbulence model' : 'with the model'
+    const withModel = await run(name, pair, { ...pair.settings, ...pair.modelSettings }, models)
+    if (signal.aborted) return { comparisons: [], outcomes: [] }
+    runs.push({ pair, withModel, without })
+  }
+  return {
+    // When all have run: the ledger then knows every trial there was.
+    comparisons: runs.map((each) => comparisonOf(job, each)),
+    outcomes: [...new Set(runs.flatMap(({ withModel, without }) => [withModel, without]))],
+  }
+}
+
+function comparisonOf(job: TradedJob, { pair, withModel, without }: TradedRuns): BacktestComparison {
   const a = judgedSpan(withModel.report.run, job.judgedFromUs)
   const b = judgedSpan(without.report.run, job.judgedFromUs)
   const evidence = new TrialLedger(job.ledgerPath).evidence(familyOf(withModel.report), a.widthUs)
   const trialCount = evidence.trialCount
   const spread = evidence.sharpeVariance ?? 0
   return {
-    comparison: {
-      policy: pair.policy,
-      setting: Object.entries(pair.modelSettings)
-        .map(([name, value]) => `${name}=${value}`)
-        .join(' '),
-      fromUs: a.fromUs,
-      toUs: a.toUs,
-      profitWith: a.profit,
-      profitWithout: b.profit,
-      costsWith: a.costs,
-      costsWithout: b.costs,
-      drawdownWith: a.drawdown,
-      drawdownWithout: b.drawdown,
-      targetErrorWith: targetError(pair.settings, a),
-      targetErrorWithout: targetError(pair.settings, b),
-      sharpeWith: sharpe(a.returns),
-      sharpeWithout: sharpe(b.returns),
-      deflatedWith: deflated(a.returns, trialCount, spread),
-      deflatedWithout: deflated(b.returns, trialCount, spread),
-      trialCount,
-      differenceT: differenceT(a.returns, b.returns, seed),
-      reportWith: join(withModel.folder, 'report.html'),
-      reportWithout: join(without.folder, 'report.html'),
-    },
-    outcomes: [withModel, without],
+    policy: pair.policy,
+    told: pair.told,
+    setting: Object.entries(pair.modelSettings)
+      .map(([name, value]) => `${name}=${value}`)
+      .join(' '),
+    fromUs: a.fromUs,
+    toUs: a.toUs,
+    profitWith: a.profit,
+    profitWithout: b.profit,
+    costsWith: a.costs,
+    costsWithout: b.costs,
+    drawdownWith: a.drawdown,
+    drawdownWithout: b.drawdown,
+    targetErrorWith: targetError(pair.settings, a),
+    targetErrorWithout: targetError(pair.settings, b),
+    sharpeWith: sharpe(a.returns),
+    sharpeWithout: sharpe(b.returns),
+    deflatedWith: deflated(a.returns, trialCount, spread),
+    deflatedWithout: deflated(b.returns, trialCount, spread),
+    trialCount,
+    differenceT: differenceT(a.returns, b.returns, job.seed),
+    reportWith: join(withModel.folder, 'report.html'),
+    reportWithout: join(without.folder, 'report.html'),
   }
 }
 

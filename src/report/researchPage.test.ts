@@ -72,6 +72,7 @@ const found = {
   backtests: [
     {
       policy: 'volatility-target',
+      told: ['variance'],
       setting: 'volatilityFrom=model',
       fromUs: START + 100 * DAY_US,
       toUs: START + 300 * DAY_US,
@@ -316,8 +317,22 @@ describe('what stands at the top', () => {
       'pass: ✓ passed placebo features shifted shows none (t 5.43)',
       'pass: ✓ passed variance over 1 h: QLIKE 0.4012 against 0.4645 of log-har, the best baseline (t −3.65, needed −1.65)',
       'pass: ✓ passed 12 configurations, 2 of them better than the baseline: probability of backtest overfitting 0.10, SPA p 0.022',
-      'fail: ✗ not passed volatility-target: 1,234.57 dollars with the model, −987.65 without, after costs (difference 2,222.22, t 1.23)',
+      'fail: ✗ not passed volatility-target told of variance: 1,234.57 dollars with the model, −987.65 without, after costs (difference 2,222.22, t 1.23)',
     ])
+  })
+
+  test('what was left out keeps the page from claiming anything, and the page says so', () => {
+    const quick = { ...found, placebos: [], leaks: null }
+    const html = renderResearch({ ...full, ...quick, verdict: judge(quick) })
+    const top = read(html).text
+    expect(top).toContain('NOT JUDGED')
+    expect(top).not.toContain('FORECAST HAS SKILL')
+    expect(top).toContain(
+      'Not judged: placebos and checks for knowledge of the future were left out; variance over 1 h',
+    )
+    expect(section(html, 'leaks').text).toContain('No column was checked for knowledge of the future')
+    expect(section(html, 'placebos').text).toContain('No placebo was run')
+    expect(JSON.parse(/id="result">(.*?)<\/script>/s.exec(html)![1]!).verdict.finding).toBe('not-judged')
   })
 
   test('a policy that never traded is neither passed nor failed', () => {
@@ -325,7 +340,7 @@ describe('what stands at the top', () => {
     const still = { ...found, backtests: [{ ...found.backtests[0]!, ...idle }] }
     const html = renderResearch({ ...full, ...still, verdict: judge(still) })
     expect(html).toContain('never traded, so nothing is known of profit')
-    expect(html).toMatch(/<li class="open">.*volatility-target: 0 dollars/)
+    expect(html).toMatch(/<li class="open">.*volatility-target told of variance: 0 dollars/)
     expect(section(html, 'trading').text).toContain('Neither run paid or earned anything')
   })
 
@@ -372,7 +387,7 @@ describe('every figure is on the page, as the field writes it', () => {
     ['placebos', ['features shifted placebo 5.43 +173.6 % no', 'learnt from others', 'of another time']],
     ['trading', ['Profit after all costs +$1,234.57 −$987.65 +$2,222.22', 'Costs $321.09 $111.22 +$209.87']],
     ['trading', ['Deepest drawdown 12.34 % 23.45 % −11.11 %', 'target +5.1 % −11.2 %', 't of the difference 1.23']],
-    ['sharpe', ['with the model 0.0432 61.2 % 17 $321.09 200 d', 'without −0.0157 22.3 % 17 $111.22 200 d']],
+    ['sharpe', ['told of variance 0.0432 61.2 % 17 $321.09 200 d', 'without −0.0157 22.3 % 17 $111.22 200 d']],
     ['learner', ['rounds 600', 'learningRate 0.03', 'base har-ladder', 'early true']],
     ['provenance', ['d1'.repeat(32), 'd2'.repeat(32), 'd3'.repeat(32), '4321', '9.8.7', '42 distinct trials']],
     ['provenance', ['fe'.repeat(32), 'ab'.repeat(32), 'btc-variance-1h']],
@@ -428,7 +443,7 @@ describe('where there is nothing, the page says why', () => {
 
   test('and nothing of it is a missing figure', () => {
     expect(read(bare).markup).not.toMatch(/NaN|undefined|Infinity|\[object|\bnull\b/)
-    expect(read(bare).text).toContain('Nothing was checked')
+    expect(read(bare).text).toContain('? not known placebos were left out')
   })
 
   test('Sharpe ratios and differences withheld say so', () => {
@@ -442,7 +457,7 @@ describe('where there is nothing, the page says why', () => {
       targetErrorWithout: null,
     }
     const html = renderResearch({ ...full, backtests: [short] })
-    expect(section(html, 'sharpe').text).toContain('with the model – – 17')
+    expect(section(html, 'sharpe').text).toContain('told of variance – – 17')
     expect(section(html, 'sharpe').text).toContain('too few returns, or none that differed')
     expect(section(html, 'sharpe').text).toContain('No deflated value where')
     expect(section(html, 'trading').text).toContain('cannot be judged: there are too few returns')

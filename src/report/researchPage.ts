@@ -58,6 +58,7 @@ const FINDINGS = {
   edge: { text: 'FORECAST HAS SKILL', meaning: 'The forecast beats every baseline, and no check explains it away.' },
   'no-edge': { text: 'NO EDGE', meaning: 'The forecast does not beat every baseline, or a check explains it away.' },
   invalid: { text: 'NOT TO BE BELIEVED', meaning: 'A check that must fail on honest data did not.' },
+  'not-judged': { text: 'NOT JUDGED', meaning: 'Checks that could explain it away were left out.' },
 } as const
 
 /** Sections in their order: anchor, heading, and the word in the bar of links. */
@@ -187,7 +188,7 @@ function headline(result: ResearchResult): string {
 <h1>${escaped(result.title)}</h1>
 <p class="facts">${escaped(result.target)}. ${badge.meaning} ${period(result.fromUs, result.toUs)} UTC (${durationText(result.toUs - result.fromUs)}), ${count(result.samples)} samples of ${count(result.columns)} figures${questions.length > 0 ? `; forecast: ${questions.join(', ')}` : ''}.</p>
 <p class="verdict">${prose(verdict.sentence)}</p>
-${reasons.length > 0 ? `<ul class="reasons" aria-label="Checks">${reasons.join('')}</ul>` : empty('Nothing was checked: there was nothing to judge.')}
+<ul class="reasons" aria-label="Checks">${reasons.join('')}</ul>
 ${provenance === 'synthetic' ? '<p class="warn">The market was generated, so this shows how the machinery behaves and nothing about a real market.</p>' : ''}
 </header>`
 }
@@ -545,6 +546,8 @@ ${pointTable({
 }
 
 function leakSection({ leaks }: ResearchResult): string {
+  if (leaks === null)
+    return empty('No column was checked for knowledge of the future: whether one has it is not known.')
   if (leaks.length === 0) return empty('No column was found to know the future.')
   return `<p class="warn">${leaks.length === 1 ? 'A column knows' : `${count(leaks.length)} columns know`} what had not happened yet. Nothing above can be believed.</p>${table(
     'Columns that know the future',
@@ -615,7 +618,7 @@ function tradingOf(each: BacktestComparison): string {
     each.differenceT === null
       ? 'The difference cannot be judged: there are too few returns.'
       : `t of the difference ${two(each.differenceT)} by the stationary bootstrap; above 1.65 is needed to say that the model earned more.`
-  return `<div class="question"><h3>${escaped(each.policy)}</h3>
+  return `<div class="question"><h3>${escaped(each.policy)}, told of ${escaped(each.told.join(' and '))}</h3>
 ${note(`${escaped(each.setting)}${each.setting === '' ? '' : '. '}${period(each.fromUs, each.toUs)}.`)}
 ${idle ? '<p class="warn">Neither run paid or earned anything: nothing was traded in this span, so it says nothing about the forecast.</p>' : ''}
 ${table('With and without the model', ['', 'With', 'Without', 'Difference'], rows)}
@@ -625,7 +628,7 @@ ${note(`${t} ${reportLink(each.reportWith, 'Run report with the model')}, ${repo
 function sharpeSection({ backtests }: ResearchResult): string {
   if (backtests.length === 0) return empty('Nothing was traded, so there is no Sharpe ratio to deflate.')
   const rows = backtests.flatMap((each) => [
-    sharpeRow(each, 'with the model', each.sharpeWith, each.deflatedWith, each.costsWith),
+    sharpeRow(each, `told of ${escaped(each.told.join(' and '))}`, each.sharpeWith, each.deflatedWith, each.costsWith),
     sharpeRow(each, 'without', each.sharpeWithout, each.deflatedWithout, each.costsWithout),
   ])
   const unknown = backtests.some(({ sharpeWith, sharpeWithout }) => sharpeWith === null || sharpeWithout === null)
@@ -714,7 +717,7 @@ nav a:hover,nav a:focus-visible{color:var(--ink);background:var(--panel)}
 section{scroll-margin-top:44px}
 .top{padding-top:18px}
 .top .verdict{font:400 25px/1.4 var(--serif);max-width:46ch;margin:18px 0}
-.badge.finding.edge{color:var(--blue)}.badge.finding.no-edge{color:var(--soft)}.badge.finding.invalid{color:var(--red)}
+.badge.finding.edge{color:var(--blue)}.badge.finding.no-edge,.badge.finding.not-judged{color:var(--soft)}.badge.finding.invalid{color:var(--red)}
 .reasons{list-style:none;padding:0;margin:18px 0;max-width:92ch;border:1px solid var(--line);border-radius:8px;background:var(--panel);overflow:hidden}
 .reasons li{display:grid;grid-template-columns:112px 1fr;gap:12px;padding:8px 14px;border-left:5px solid var(--grey);border-bottom:1px solid var(--grid);break-inside:avoid;overflow-wrap:anywhere}
 .reasons li:last-child{border-bottom:0}

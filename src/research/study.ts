@@ -77,6 +77,11 @@ function floored(label: Float64Array): Float64Array {
   return label.map((value) => Math.max(value, floor))
 }
 
+/** In no walk of these samples is one before this moment judged: what is fitted for a whole study must have been known by then. */
+export function judgedFromUs(timesUs: Float64Array, firstShare: number): number {
+  return timesUs[0]! + (timesUs[timesUs.length - 1]! - timesUs[0]!) * firstShare
+}
+
 /** The walk of a plan over a dataset's samples. @throws {GimbalError} `table-invalid` when there are too few samples. */
 export function walkOf(
   timesUs: Float64Array,

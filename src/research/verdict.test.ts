@@ -69,6 +69,7 @@ const LUCK: OverfittingPanel = {
 }
 const TRADED: BacktestComparison = {
   policy: 'volatility-target',
+  told: ['variance'],
   setting: 'volatilityFrom=model',
   fromUs: 0,
   toUs: 1,
@@ -196,13 +197,53 @@ describe('a study that cannot be believed', () => {
     expect(verdict({ placebos: [claims] }).reasons[0]).toContain('finds skill in nothing')
   })
 
-  test('is not one whose placebo could not be run, but it says so', () => {
-    const found = verdict({ placebos: [{ ...PLACEBO, dieboldMariano: Number.NaN }] })
+  test('is not one of whose placebos one could not be run, but it says so', () => {
+    const found = verdict({ placebos: [{ ...PLACEBO, dieboldMariano: Number.NaN }, PLACEBO] })
     expect([found.finding, found.passed[0], found.reasons[0]]).toEqual([
       'edge',
       null,
       'placebo labels permuted shows none (t unknown)',
     ])
+  })
+})
+
+describe('checks left out', () => {
+  const NO_PLACEBOS = { placebos: [] }
+  const NO_LOOK = { leaks: null }
+
+  test.each<[string, Partial<Judged>, string]>([
+    ['placebos', NO_PLACEBOS, 'placebos'],
+    ['placebos that could not be run', { placebos: [{ ...PLACEBO, dieboldMariano: Number.NaN }] }, 'placebos'],
+    ['the look for columns that know the future', NO_LOOK, 'checks for knowledge of the future'],
+    ['both', { ...NO_PLACEBOS, ...NO_LOOK }, 'placebos and checks for knowledge of the future'],
+  ])('keep the verdict from claiming anything: %s', (_, change, missing) => {
+    const ahead = verdict({ ...change, backtests: [TRADED] })
+    expect(ahead.finding).toBe('not-judged')
+    expect(ahead.sentence).toBe(
+      `Not judged: ${missing} were left out; variance over 1 h: har has 10.0 ± 3.0 % more QLIKE than the model, which says nothing without them.`,
+    )
+    expect(verdict({ ...change, skill: [against(1)] })).toMatchObject({
+      finding: 'not-judged',
+      sentence: `Not judged: ${missing} were left out; har is not beaten.`,
+    })
+    expect(verdict({ ...change, overfitting: [{ ...LUCK, pbo: 0.9 }] }).sentence).toBe(
+      `Not judged: ${missing} were left out; the choice among configurations may be luck.`,
+    )
+  })
+
+  test('are each a reason of their own, neither passed nor failed', () => {
+    const { reasons, passed } = verdict({ ...NO_PLACEBOS, ...NO_LOOK })
+    expect(reasons.slice(0, 2)).toEqual([
+      'placebos were left out: what they would have found is not known',
+      'checks for knowledge of the future were left out: what they would have found is not known',
+    ])
+    expect(passed).toEqual([null, null, true, true])
+  })
+
+  test('do not save a study that failed one that was made', () => {
+    const claims = [{ ...PLACEBO, claims: true }]
+    expect(verdict({ ...NO_LOOK, placebos: claims }).finding).toBe('invalid')
+    expect(verdict({ ...NO_PLACEBOS, leaks: [{ column: 'x', figure: 1, doc: '' }] }).finding).toBe('invalid')
   })
 })
 
@@ -215,7 +256,7 @@ describe('profit', () => {
     expect(earned.finding).toBe('edge')
     expect(earned.sentence).toMatch(/; and trading on it earned more after costs\.$/)
     expect(earned.reasons.at(-1)).toBe(
-      'volatility-target: 1,200 dollars with the model, 700 without, after costs (difference 500, t 2.40)',
+      'volatility-target told of variance: 1,200 dollars with the model, 700 without, after costs (difference 500, t 2.40)',
     )
     expect(trade({}, 1).sentence).toBe('No edge: har is not beaten; though trading on it earned more after costs.')
   })
@@ -230,6 +271,18 @@ describe('profit', () => {
     const short = trade({ differenceT: null })
     expect(short.passed.at(-1)).toBeNull()
     expect(short.sentence).toContain('no more than chance allows')
+  })
+
+  test('of another forecast says nothing about these: holding less in turbulence is told with its falls, by itself', () => {
+    const turbulence = { ...TRADED, told: ['turbulence'], setting: 'turbulenceCut=0.5' }
+    const alone = verdict({ backtests: [turbulence] })
+    expect(alone.sentence).toMatch(/; nothing was traded on it\.$/)
+    expect(alone.reasons.at(-1)).toBe(
+      'volatility-target told of turbulence: 1,200 dollars with the model, 700 without, after costs (difference 500, t 2.40); deepest fall 10.00 % against 20.00 %',
+    )
+    const both = verdict({ backtests: [{ ...TRADED, differenceT: 1 }, turbulence] })
+    expect(both.sentence).toContain('no more than chance allows')
+    expect(both.passed.slice(-2)).toEqual([false, true])
   })
 
   test('of a policy that never traded is not spoken of', () => {
@@ -264,16 +317,18 @@ test('whatever was found, an edge is claimed only where every rule is kept, and 
       fc.array(question, { minLength: 1, maxLength: 4 }),
       fc.boolean(),
       fc.boolean(),
-      (questions, leak, claims) => {
+      fc.boolean(),
+      (questions, leak, claims, looked) => {
         const found = verdict({
           skill: questions.map((each) => against(each.t)),
           overfitting: questions.map(({ pbo, p }) => ({ ...LUCK, pbo, spaConsistent: p })),
-          leaks: leak ? [{ column: 'x', figure: 1, doc: '' }] : [],
+          leaks: looked ? (leak ? [{ column: 'x', figure: 1, doc: '' }] : []) : null,
           placebos: [{ ...PLACEBO, claims }],
         })
         const needed = [-1.65, -1.959964, -2.128045, -2.241403][questions.length - 1]!
         const won = questions.some((each) => each.t < needed && each.pbo < 0.5 && each.p < 0.05)
-        expect(found.finding).toBe(leak || claims ? 'invalid' : won ? 'edge' : 'no-edge')
+        const judged = looked ? (won ? 'edge' : 'no-edge') : 'not-judged'
+        expect(found.finding).toBe((looked && leak) || claims ? 'invalid' : judged)
         expect(found.passed).toHaveLength(found.reasons.length)
       },
     ),

@@ -126,6 +126,8 @@ export interface PlaceboRow {
 /** One policy with and without the model, on samples nothing was fitted or chosen on. */
 export interface BacktestComparison {
   readonly policy: string
+  /** Quantities whose forecasts it was told in the run with the model. */
+  readonly told: readonly string[]
   readonly setting: string
   readonly fromUs: number
   readonly toUs: number
@@ -179,7 +181,8 @@ export interface ResearchResult {
   /** One a question, in the order of {@link skill}; null where nothing was chosen among. */
   readonly overfitting: readonly (OverfittingPanel | null)[]
   readonly placebos: readonly PlaceboRow[]
-  readonly leaks: readonly { readonly column: string; readonly figure: number; readonly doc: string }[]
+  /** Columns that know the future; null when none was looked for. */
+  readonly leaks: readonly { readonly column: string; readonly figure: number; readonly doc: string }[] | null
   readonly backtests: readonly BacktestComparison[]
   /** What the trials compete in, how many distinct ones the ledger held, and its head then. */
   readonly family: string
@@ -193,8 +196,11 @@ export interface ResearchResult {
 
 /** The sentence at the top, and why. */
 export interface Verdict {
-  /** `edge`: the forecast beats every baseline; `no-edge`: it does not, or something explains it away; `invalid`: a check failed. */
-  readonly finding: 'edge' | 'no-edge' | 'invalid'
+  /**
+   * `edge`: the forecast beats every baseline; `no-edge`: it does not, or something explains it away; `invalid`: a check failed;
+   * `not-judged`: checks were left out, so nothing is claimed, whatever the figures are.
+   */
+  readonly finding: 'edge' | 'no-edge' | 'invalid' | 'not-judged'
   readonly sentence: string
   /** One line for every check, passed or not. */
   readonly reasons: readonly string[]
@@ -218,6 +224,7 @@ export type Judged = Pick<ResearchResult, 'skill' | 'placebos' | 'overfitting' |
 /**
  * The verdict, by fixed rules:
  * - a leaking column or a placebo with skill makes the study invalid;
+ * - without placebos (none was run, or none could be), or without a look for columns that know the future, nothing is judged;
  * - an edge needs, at one horizon at least, a Diebold-Mariano t below −1.65 times a correction for the number of
  *   horizons tried (Bonferroni: the normal quantile of 5 % over their number) against the *best* baseline, a lower loss with the
  *   worst 1 % trimmed too, and, where configurations were chosen among for it, SPA under 5 % and, unless all of them lost less
@@ -225,13 +232,15 @@ export type Judged = Pick<ResearchResult, 'skill' | 'placebos' | 'overfitting' |
  * - profit after costs is reported beside it and never claimed from a forecast alone.
  */
 export function judge({ skill, placebos, overfitting, leaks, backtests }: Judged): Verdict {
+  const missing = leftOut({ placebos, leaks })
   const reasons: string[] = []
   const passed: (boolean | null)[] = []
   const say = (reason: string, pass: boolean | null) => {
     reasons.push(reason)
     passed.push(pass)
   }
-  for (const { column, doc } of leaks) say(`column ${column} knows the future: ${doc}`, false)
+  for (const what of missing) say(`${what} were left out: what they would have found is not known`, null)
+  for (const { column, doc } of leaks ?? []) say(`column ${column} knows the future: ${doc}`, false)
   for (const placebo of placebos) {
     const t = tText(placebo.dieboldMariano)
     say(
@@ -269,32 +278,67 @@ export function judge({ skill, placebos, overfitting, leaks, backtests }: Judged
   for (const each of backtests) {
     const gain = each.profitWith - each.profitWithout
     const { differenceT } = each
+    const t = differenceT === null ? '' : `, t ${differenceT.toFixed(2)}`
+    // Holding less is done for the falls, not for the profit.
+    const falls = each.told.includes('turbulence')
+      ? `; deepest fall ${percent(each.drawdownWith)} against ${percent(each.drawdownWithout)}`
+      : ''
     say(
-      `${each.policy}: ${money(each.profitWith)} dollars with the model, ${money(each.profitWithout)} without, after costs (difference ${money(gain)}${differenceT === null ? '' : `, t ${differenceT.toFixed(2)}`})`,
+      `${each.policy} told of ${each.told.join(' and ')}: ${money(each.profitWith)} dollars with the model, ${money(each.profitWithout)} without, after costs (difference ${money(gain)}${t})${falls}`,
       differenceT === null || idle(each) ? null : earnedMore(each),
     )
   }
-  if (leaks.length > 0 || placebos.some(({ claims }) => claims))
+  if ((leaks ?? []).length > 0 || placebos.some(({ claims }) => claims))
     return {
       finding: 'invalid',
       sentence: 'Not to be believed: a check that must fail on honest data did not.',
       reasons,
       passed,
     }
-  if (won.length > 0) {
-    const claims = won.map((table) => {
-      const best = bestBaseline(table)!
-      const half = (best.excessHigh - best.excessLow) / 2
-      return `${table.quantity} over ${spanText(table.horizonUs)}: beats ${best.name} by ${(100 * best.excess).toFixed(1)} ± ${(100 * half).toFixed(1)} % of ${lossName(table)}`
-    })
-    return { finding: 'edge', sentence: `${claims.join('; ')}; ${afterCosts(backtests, true)}.`, reasons, passed }
-  }
   const best = skill.map(bestBaseline).find((row) => row !== undefined)
   const why =
     lucky.length > 0
       ? 'the choice among configurations may be luck'
       : `${best?.name ?? 'the best baseline'} is not beaten`
-  return { finding: 'no-edge', sentence: `No edge: ${why}; ${afterCosts(backtests, false)}.`, reasons, passed }
+  if (missing.length > 0) {
+    const sofar = won.map((table) => {
+      const { name, by, best } = marginOf(table)
+      return `${name}: ${best} has ${by} more ${lossName(table)} than the model, which says nothing without them`
+    })
+    const sentence = `Not judged: ${missing.join(' and ')} were left out; ${won.length > 0 ? sofar.join('; ') : why}.`
+    return { finding: 'not-judged', sentence, reasons, passed }
+  }
+  // What a policy made of other forecasts than these says nothing about these.
+  const traded = backtests.filter(({ told }) =>
+    told.some((quantity) => skill.some((each) => each.quantity === quantity)),
+  )
+  if (won.length > 0) {
+    const claims = won.map((table) => {
+      const { name, by, best } = marginOf(table)
+      return `${name}: beats ${best} by ${by} of ${lossName(table)}`
+    })
+    return { finding: 'edge', sentence: `${claims.join('; ')}; ${afterCosts(traded, true)}.`, reasons, passed }
+  }
+  return { finding: 'no-edge', sentence: `No edge: ${why}; ${afterCosts(traded, false)}.`, reasons, passed }
+}
+
+/** By how much the best baseline of a question loses more than the model, with half its interval. */
+function marginOf(table: SkillTable): { name: string; by: string; best: string } {
+  const best = bestBaseline(table)!
+  const half = (best.excessHigh - best.excessLow) / 2
+  return {
+    name: `${table.quantity} over ${spanText(table.horizonUs)}`,
+    by: `${(100 * best.excess).toFixed(1)} ± ${(100 * half).toFixed(1)} %`,
+    best: best.name,
+  }
+}
+
+/** Checks without which nothing is claimed, and that nobody made. */
+function leftOut({ placebos, leaks }: Pick<Judged, 'placebos' | 'leaks'>): string[] {
+  return [
+    ...(placebos.every(({ dieboldMariano }) => Number.isNaN(dieboldMariano)) ? ['placebos'] : []),
+    ...(leaks === null ? ['checks for knowledge of the future'] : []),
+  ]
 }
 
 /** The baseline with the least loss. */
@@ -337,6 +381,10 @@ function bonferroni(tries: number): number {
 
 function money(dollars: number): string {
   return dollars.toLocaleString('en-US', { maximumFractionDigits: 2 })
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(2)} %`
 }
 
 function spanText(us: number): string {

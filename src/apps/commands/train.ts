@@ -13,10 +13,12 @@ import { QueueRunner } from '../../research/search/queue.ts'
 import { runSearch, type SearchOutcome } from '../../research/search/search.ts'
 import { ThreadRunner } from '../../research/search/threads.ts'
 import { TrialLedger } from '../../research/trialLedger.ts'
-import { modelName, questionOf, recordWithRegimes, requireGrid, samplingFor } from '../investigation.ts'
+import { questionOf, requireGrid, samplingFor } from '../investigation.ts'
 import { wallClockUs } from '../paper.ts'
-import { artifactOf, forecastFamily, forecastTrial, register, startColumns } from '../researchJob.ts'
+import { forecastFamily, forecastTrial, startColumns } from '../researchJob.ts'
+import { finalModel, register } from '../researchModels.ts'
 import { openStudyData, type StudyDataOptions } from '../studyData.ts'
+import { recordWithRegimes, turbulenceModel, turbulenceNote } from '../studyRegimes.ts'
 import { count, EXIT, interruptible, lengthOption, shareOption, type Terminal, wholeOption } from '../terminal.ts'
 import { gimbalVersion } from '../version.ts'
 import { storageAccess } from './worker.ts'
@@ -67,7 +69,7 @@ export async function train(terminal: Terminal, options: TrainOptions): Promise<
       const wish = { samplingUs, stepUs, horizonUs: question.horizonUs }
       const recorded = await recordWithRegimes(terminal, study, options, wish, { firstShare, seed }, signal)
       if (!recorded) throw new Interrupted()
-      const { dataset } = recorded
+      const { dataset, regimes } = recorded
       const place = options.data ?? join(options.out, 'datasets')
       const store = openDatasetStore(place, storageAccess())
       const file = join(options.out, 'datasets', `${dataset.hash}.dataset`)
@@ -97,13 +99,10 @@ export async function train(terminal: Terminal, options: TrainOptions): Promise<
         }
         const result = await researchQuestion(dataset, question, plan, turn, pool)
         ledger.append(forecastTrial(dataset, result.trials[0]!, plan, 'fit', new Date().toISOString()))
-        const rows = Array.from(result.labels.label.keys()).filter((row) => result.labels.label[row]! > 0)
-        const artifact = artifactOf(dataset, result, result.final, rows, {
-          name: modelName(dataset.features.target, question),
-          seed,
-          gimbal: gimbalVersion(),
-        })
-        register(options.models, [artifact])
+        const turbulence = regimes && turbulenceModel(dataset, regimes, seed, 'train')
+        const parents = turbulence ? [turbulence.artifact.id] : []
+        const artifact = finalModel(dataset, result, { seed, madeBy: 'train', parents })
+        register(options.models, [artifact, ...(turbulence ? [turbulence.artifact] : [])])
         terminal.progress('', true)
         const own = result.skill.rows[0]!
         const rival = result.skill.rows.find((row) => row.name === result.best)!
@@ -116,11 +115,22 @@ export async function train(terminal: Terminal, options: TrainOptions): Promise<
           `  judged  qlike ${own.loss.toFixed(4)} on ${count(result.skill.samples, 'sample')} after it; ${result.best} ${rival.loss.toFixed(4)} (t ${rival.dieboldMariano.toFixed(2)})`,
         )
         terminal.line(`  model   ${join(options.models, `${artifact.id}.model`)}`)
+        if (turbulence) {
+          terminal.line(`${turbulence.artifact.name}  ${turbulence.artifact.id}`)
+          terminal.prose(turbulenceNote(turbulence), 2)
+        }
         terminal.line(`  next    gimbal models show ${artifact.id.slice(0, 12)} --models ${options.models}`)
         terminal.result({
           id: artifact.id,
           name: artifact.name,
           metrics: artifact.metrics,
+          turbulence: turbulence
+            ? {
+                id: turbulence.artifact.id,
+                name: turbulence.artifact.name,
+                metrics: turbulence.artifact.metrics,
+              }
+            : null,
           skill: result.skill,
           search: search && { trials: search.trials.length, resumed: search.resumed, best: search.best },
         })

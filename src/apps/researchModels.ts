@@ -1,0 +1,149 @@
+/** @file What was learnt as files: a fit, the sequence of fits that was judged, and names no two commands share. */
+
+import { type Artifact, type ArtifactContent, completeArtifact, type FittedSpec } from '../models/artifact.ts'
+import { trainingRange } from '../models/calibration/range.ts'
+import { QUANTITIES } from '../models/forecast.ts'
+import { ModelRegistry } from '../models/modelRegistry.ts'
+import { writeLightgbmModel } from '../models/trees/lightgbmText.ts'
+import type { Dataset } from '../research/dataset.ts'
+import { type FittedForecast, gathered } from '../research/forecastLearner.ts'
+import type { Question, QuestionResult } from '../research/researchRun.ts'
+import { span } from './terminal.ts'
+import { gimbalVersion } from './version.ts'
+
+/**
+ * What made a model, at the end of its name: `research` and `train` fit to everything they were given; `research-walk` is the
+ * sequence of fits that research judged and traded on.
+ */
+export type MadeBy = 'research' | 'research-walk' | 'train'
+
+/** `eth-usdc-perp@generated-north-variance-10s-research`. */
+export function modelName(target: string, { quantity, horizonUs }: Question, madeBy: MadeBy): string {
+  return `${target.toLowerCase()}-${quantity}-${span(horizonUs).replaceAll(/[ ,]/g, '')}-${madeBy}`
+}
+
+interface ModelDetails {
+  readonly seed: number
+  readonly madeBy: MadeBy
+  /** Identities of the models it descends from. */
+  readonly parents: readonly string[]
+}
+
+/** The fit to every sample with a label: the one to use on what comes. */
+export function finalModel(dataset: Dataset, result: QuestionResult, details: ModelDetails): Artifact {
+  const { final, labels } = result
+  const rows = Array.from(labels.label.keys()).filter((row) => labels.label[row]! > 0)
+  return completeArtifact({
+    ...contentOf(dataset, result, details),
+    ...answerOf(dataset, final, rows),
+    model: specOf(final),
+    trained: trainedOn(dataset, result, rows, details, {
+      learner: final.ensemble ? `log-linear start and ${final.rounds} boosted trees` : 'log-linear',
+      rows: final.trained + final.held,
+    }),
+  })
+}
+
+/**
+ * The walk-forward as a model: every fit from the moment it was trained until the next, so that a run hears at each sample what
+ * was judged there. A fit knows no label that was not known when it began to answer.
+ */
+export function walkModelOf(dataset: Dataset, result: QuestionResult, details: ModelDetails): Artifact {
+  const { walk, labels, chosen } = result
+  const { timesUs } = dataset
+  const steps = walk.fits.map((fit, index) => {
+    const { trainedUs, train } = walk.windows[index]!
+    const rows = Array.from(train).filter((row) => labels.label[row]! > 0)
+    return {
+      fromUs: trainedUs,
+      model: specOf(fit),
+      ...answerOf(dataset, fit, rows),
+      learnt: {
+        fromUs: timesUs[rows[0]!]!,
+        toUs: timesUs[rows.at(-1)!]!,
+        knownUs: rows.reduce((latest, row) => Math.max(latest, labels.endsUs[row]!), 0),
+        rows: fit.trained + fit.held,
+      },
+    }
+  })
+  const { scale, interval, range, learnt } = steps.at(-1)!
+  const rows = Array.from(walk.windows.at(-1)!.train).filter((row) => labels.label[row]! > 0)
+  return completeArtifact({
+    ...contentOf(dataset, result, details),
+    ...{ scale, interval, range },
+    model: { kind: 'sequence', steps },
+    trained: trainedOn(dataset, result, rows, details, {
+      learner: `log-linear start${Number(chosen.trees['rounds'] ?? 1) > 0 ? ' and boosted trees' : ''}, fitted ${steps.length} times`,
+      rows: learnt.rows,
+    }),
+  })
+}
+
+function specOf(fitted: FittedForecast): FittedSpec {
+  return fitted.ensemble
+    ? { kind: 'boosted', base: fitted.base, text: writeLightgbmModel(fitted.ensemble) }
+    : { kind: 'linear', parameters: fitted.base }
+}
+
+function answerOf(dataset: Dataset, fitted: FittedForecast, rows: readonly number[]) {
+  return {
+    scale: fitted.scale,
+    interval: { of: 'ratio' as const, level: fitted.level, low: fitted.low, high: fitted.high },
+    range: trainingRange(gathered(dataset.table, rows)),
+  }
+}
+
+type Content = Omit<ArtifactContent, 'model' | 'scale' | 'interval' | 'range' | 'trained'>
+
+function contentOf(dataset: Dataset, { question, skill, best }: QuestionResult, details: ModelDetails): Content {
+  const own = skill.rows[0]!
+  const rival = skill.rows.find(({ name }) => name === best)!
+  const on = `walk-forward, ${skill.samples} samples`
+  return {
+    format: 1,
+    name: modelName(dataset.features.target, question, details.madeBy),
+    quantity: question.quantity,
+    unit: QUANTITIES[question.quantity],
+    target: dataset.features.target,
+    horizonUs: question.horizonUs,
+    features: dataset.features,
+    schemaHash: dataset.schemaHash,
+    transform: 'identity',
+    metrics: [
+      { name: 'qlike', value: own.loss, low: own.low, high: own.high, on },
+      { name: `qlike of ${best}`, value: rival.loss, low: rival.low, high: rival.high, on },
+      { name: `t against ${best}`, value: rival.dieboldMariano, low: null, high: null, on },
+    ],
+    parents: details.parents,
+  }
+}
+
+function trainedOn(
+  { timesUs, hash, source }: Dataset,
+  { chosen }: QuestionResult,
+  rows: readonly number[],
+  { seed }: ModelDetails,
+  fitted: { readonly learner: string; readonly rows: number },
+): ArtifactContent['trained'] {
+  return {
+    fromUs: timesUs[rows[0]!]!,
+    toUs: timesUs[rows.at(-1)!]!,
+    rows: fitted.rows,
+    datasetHash: hash,
+    dataHash: source.dataHash,
+    dataKind: source.kind,
+    seed,
+    learner: fitted.learner,
+    settings: { ...chosen.trees, ridge: chosen.ridge },
+    gimbal: gimbalVersion(),
+  }
+}
+
+/** Keeps artifacts in a registry; returns what a report lists. */
+export function register(folder: string, artifacts: readonly Artifact[]): { id: string; name: string }[] {
+  const registry = new ModelRegistry(folder)
+  return artifacts.map((artifact) => {
+    registry.add(artifact)
+    return { id: artifact.id, name: artifact.name }
+  })
+}
