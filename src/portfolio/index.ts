@@ -11,6 +11,7 @@ export type {
   Transfer,
   VenueAccount,
 } from './book.ts'
+export { BookOfRun, type BookOfRunSettings, UNASSIGNED, type Unpriced } from './engineBook.ts'
 export { addGreeks, type Greeks, noGreeks } from './greeks.ts'
 export type { MarginEngine, MarginLine, MarginPool, MarginReport } from './margin/marginEngine.ts'
 export {

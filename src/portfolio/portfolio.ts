@@ -41,6 +41,8 @@ export interface PortfolioView {
   readonly universe: Universe
   lots(instrument: number): number
   holding(instrument: number): Readonly<Holding>
+  /** Indexes of the instruments ever traded, in order of their first fill: what is held is among them. */
+  readonly traded: readonly number[]
   /** Cash in atoms of a currency. */
   cashAtoms(currency: string): number
   readonly currencies: readonly string[]
@@ -65,6 +67,7 @@ export class Ledger implements PortfolioView {
   readonly universe: Universe
   readonly #markets: readonly MarketState[]
   readonly #holdings: Holding[]
+  readonly traded: number[] = []
   readonly #cash = new Map<string, number>()
   /** For each currency, an instrument whose mark prices it in dollars. */
   readonly #pricedBy = new Map<string, number>()
@@ -202,6 +205,7 @@ export class Ledger implements PortfolioView {
     const instrument = this.universe.at(index)
     const holding = this.#holdings[index]!
     const value = instrument.valueAtoms(tick, signedLots)
+    if (holding.lotsTraded === 0) this.traded.push(index)
     const currency = instrument.settle
     const before = holding.lots
     const after = before + signedLots
