@@ -15,6 +15,8 @@ export interface Setting<Value extends SettingValue = SettingValue> {
   /** Least and greatest value of a number, both allowed. */
   readonly min?: number
   readonly max?: number
+  /** Whether a number must be a whole one. */
+  readonly whole?: boolean
   /** All values of a text, where it is a choice. */
   readonly choices?: readonly string[]
 }
@@ -68,7 +70,8 @@ function readOne(owner: string, name: string, setting: Setting, given: SettingVa
   const number = typeof given === 'string' && given.trim() !== '' ? Number(given) : given
   const min = setting.min ?? Number.NEGATIVE_INFINITY
   const max = setting.max ?? Number.POSITIVE_INFINITY
-  if (typeof number !== 'number' || !Number.isFinite(number) || number < min || number > max)
-    return fail(`a number from ${min} to ${max}`)
+  const sound = typeof number === 'number' && Number.isFinite(number) && number >= min && number <= max
+  if (!sound || (setting.whole === true && !Number.isInteger(number)))
+    return fail(`a ${setting.whole === true ? 'whole ' : ''}number from ${min} to ${max}`)
   return number
 }

@@ -27,8 +27,8 @@ test.each([
   expect(Object.values(known).filter((count) => count === 0)).toEqual([])
 })
 
-test('a perpetual 0.1 % above its index, funded every eight hours', () => {
-  const tape = new WrittenTape({ fundingIntervalUs: 8 * 3600e6 })
+test.each([1, 8])('a perpetual 0.1 % above its index is carried for eight hours, settled every %i', (hours) => {
+  const tape = new WrittenTape({ fundingIntervalUs: hours * 3600e6 })
   for (let i = 0; i <= 10; i++) {
     tape.quote(i, 10_010)
     tape.row(i, Kind.INDEX, { value: i < 6 ? 1000 : 999 })

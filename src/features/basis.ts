@@ -5,13 +5,13 @@
  * else against the index, mark or forward the target's own venue publishes.
  * - `basis` = ln(price / reference);
  * - `carry` = basis a year of 365 days: over the time to expiry where the target (or else `other`) is a future with
- *   an hour or more to run, over the funding interval where it is a perpetual (whose premium is what funding pays per
- *   interval); NaN otherwise;
+ *   an hour or more to run, over eight hours where it is a perpetual, for venues pay its premium once in eight hours however
+ *   often they settle (Hyperliquid, dYdX: an eighth of it every hour); NaN otherwise;
  * - `change-w` = basis now less basis w ago; NaN over a break on either side;
  * - `scaled` = (basis − mean)/deviation over `historySeconds`, of the points known; NaN unless half are.
  */
 
-import { DAY_US, HOUR_US, SECOND_US } from '../core/clock.ts'
+import { DAY_US, HOUR_US } from '../core/clock.ts'
 import { GimbalError } from '../core/errors.ts'
 import type { SettingValue } from '../core/settings.ts'
 import type { Instrument } from '../market/instrument.ts'
@@ -21,9 +21,12 @@ import { ClockedPrice, type ClockedSource } from './clockedPrice.ts'
 import type { Feature, FeatureFamily, FeatureOutput } from './feature.ts'
 import { OncePerPoint } from './oncePerPoint.ts'
 import { priced } from './priced.ts'
-import { namedInstrument, readSteps, secondsLabel } from './secondsList.ts'
+import { intervalOf, readStep, readSteps, secondsLabel } from './secondsList.ts'
+import { INSTRUMENT_SETTING, namedInstrument } from './settingLists.ts'
 
 const YEAR_US = 365 * DAY_US
+/** Time over which a perpetual's funding pays its premium. */
+const PREMIUM_US = 8 * HOUR_US
 
 interface Steps {
   readonly intervalUs: number
@@ -145,24 +148,25 @@ class Basis implements Feature {
       const leftUs = dated.expiryUs - nowUs
       return leftUs < HOUR_US ? Number.NaN : leftUs
     }
-    if (target.kind !== 'perp') return Number.NaN
-    const intervalUs = this.#market.fundingIntervalUs || (target.spec.fundingIntervalUs ?? 0)
-    return intervalUs > 0 ? intervalUs : Number.NaN
+    return target.kind === 'perp' ? PREMIUM_US : Number.NaN
   }
 }
 
 function stepsOf(settings: Readonly<Record<string, SettingValue>>): Steps {
-  const intervalUs = Math.round(Number(settings['intervalSeconds']) * SECOND_US)
-  const read = (name: string, least: number) => readSteps(`feature basis ${name}`, settings[name], intervalUs, least)
-  return { intervalUs, changes: read('changesSeconds', 1), history: read('historySeconds', 2)[0]! }
+  const intervalUs = intervalOf(settings)
+  return {
+    intervalUs,
+    changes: readSteps('feature basis changesSeconds', settings['changesSeconds'], intervalUs),
+    history: readStep('feature basis historySeconds', settings['historySeconds'], intervalUs, 2),
+  }
 }
 
 export const BASIS: FeatureFamily = {
   name: 'basis',
   summary: 'Basis of a perpetual or future against index, mark, forward or another instrument; carry; change.',
-  version: 1,
+  version: 2,
   settings: {
-    instrument: { default: '', doc: 'Instrument; the target when empty.' },
+    instrument: INSTRUMENT_SETTING,
     other: { default: '', doc: 'Instrument it is set against, such as the spot; the one in `against` when empty.' },
     against: {
       default: 'index',
@@ -177,7 +181,7 @@ export const BASIS: FeatureFamily = {
     const { intervalUs, changes, history } = stepsOf(settings)
     const outputs: FeatureOutput[] = [
       { name: 'basis', unit: 'fraction', doc: 'Logarithm of price over reference.' },
-      { name: 'carry', unit: '1/year', doc: 'Basis a year, over the time to expiry or the funding interval.' },
+      { name: 'carry', unit: '1/year', doc: 'Basis a year, over the time to expiry, or eight hours of a perpetual.' },
       { name: 'scaled', unit: '', doc: `Basis in deviations from its mean of ${secondsLabel(history * intervalUs)}.` },
     ]
     for (const steps of changes) {
@@ -188,8 +192,8 @@ export const BASIS: FeatureFamily = {
   },
   suits: (tape) => priced(tape, tape.target) && (tape.streams[tape.target]?.includes('mark') ?? false),
   build(settings, context) {
-    const index = namedInstrument(settings['instrument'], context)
-    const other = settings['other'] === '' ? undefined : namedInstrument(settings['other'], context)
+    const index = namedInstrument(context, settings['instrument'])
+    const other = settings['other'] === '' ? undefined : namedInstrument(context, settings['other'])
     if (other === index)
       throw new GimbalError('config-invalid', 'Feature basis needs two instruments, or one and a reference', {
         other: String(settings['other']),

@@ -13,8 +13,8 @@ import { ASK, BID, type Book, isLevel, type Side } from '../market/book.ts'
 import type { MarketState } from '../market/marketState.ts'
 import type { TapeBatch } from '../market/tape.ts'
 import type { Feature, FeatureContext, FeatureFamily } from './feature.ts'
-import { INSTRUMENT_SETTING, namedInstrument, numberList, STALE_SETTING, spanUs, targetHas } from './settingLists.ts'
-import { TouchWatch } from './touchWatch.ts'
+import { INSTRUMENT_SETTING, numberList, STALE_SETTING, targetHas } from './settingLists.ts'
+import { type TouchWatch, watchTouch } from './touchWatch.ts'
 
 const SETTINGS = {
   instrument: INSTRUMENT_SETTING,
@@ -25,7 +25,7 @@ const SETTINGS = {
     min: 0.001,
     doc: 'distance after which a lot counts 1/e in the weighted imbalance, basis points',
   },
-  weightedLevels: { default: 20, min: 1, doc: 'levels a side the weighted imbalance looks at' },
+  weightedLevels: { default: 20, min: 1, whole: true, doc: 'levels a side the weighted imbalance looks at' },
   staleSeconds: STALE_SETTING,
 } as const satisfies SettingsShape
 
@@ -39,21 +39,19 @@ class BookImbalance implements Feature {
   readonly #withinBps: readonly number[]
   readonly #decayBps: number
   readonly #weightedLevels: number
-  readonly #staleUs: number
   /** Sums of the bids, then of the asks, in the order of the outputs. */
   readonly #bids: Float64Array
   readonly #asks: Float64Array
 
   constructor(settings: SettingsOf<typeof SETTINGS>, context: FeatureContext) {
-    const instrument = namedInstrument(context, settings.instrument)
+    const { instrument, market, touch } = watchTouch(settings, context)
     this.instruments = [instrument]
-    this.#market = context.markets[instrument]!
-    this.#touch = new TouchWatch(this.#market)
+    this.#market = market
+    this.#touch = touch
     this.#levels = numberList(OWNER, 'levels', settings.levels, 1, true)
     this.#withinBps = numberList(OWNER, 'withinBps', settings.withinBps, 0)
     this.#decayBps = settings.decayBps
     this.#weightedLevels = settings.weightedLevels
-    this.#staleUs = spanUs(settings.staleSeconds)
     const outputs = this.#levels.length + this.#withinBps.length + 1
     this.#bids = new Float64Array(outputs)
     this.#asks = new Float64Array(outputs)
@@ -68,7 +66,7 @@ class BookImbalance implements Feature {
     const asks = this.#asks
     const count = bids.length
     const touch = this.#touch
-    if (!touch.fresh(nowUs, this.#staleUs)) {
+    if (!touch.fresh(nowUs)) {
       out.fill(Number.NaN, at, at + count)
       return
     }

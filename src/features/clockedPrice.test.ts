@@ -47,6 +47,15 @@ test('a point takes the last mid heard up to it, its own microsecond included', 
   expect(change(1)).toBeNaN()
 })
 
+test('quotes count where their message ends with something else, as an option’s does', () => {
+  const tape = new WrittenTape()
+  tape.row(1, Kind.QUOTE, { side: 1, tick: 999, lots: 1, flags: 0 })
+  tape.row(1, Kind.QUOTE, { side: -1, tick: 1001, lots: 1, flags: 0 })
+  tape.row(1, Kind.IMPLIED_VOLATILITY, { value: 0.5 })
+  const { value } = clock(tape)
+  expect([value(0), value(1), value(2)]).toEqual([Number.NaN, 1000, 1000])
+})
+
 test('a touch that is crossed or one-sided says nothing', () => {
   const tape = new WrittenTape()
   tape.quote(0.5, 1000)

@@ -61,6 +61,8 @@ export class ClockedPrice {
   #value = Number.NaN
   #heardUs = Number.NEGATIVE_INFINITY
   #touchUs = Number.NEGATIVE_INFINITY
+  /** Whether the message under way spoke of the book or the quotes. */
+  #touched = false
   #barUs = Number.NEGATIVE_INFINITY
   #barSilenceUs = 0
   /** Duration of the bar the value comes from; 0 when it comes from none. */
@@ -104,19 +106,24 @@ export class ClockedPrice {
     } else if (this.#rowKind !== 0) {
       if (kind === this.#rowKind && !this.#market.down)
         this.#hear(timeUs, kind === Kind.OPEN_INTEREST ? batch.lots[row]! : batch.value[row]!, 0)
-    } else if ((batch.flags[row]! & Flag.END) !== 0) this.#hearPrice(batch, row, kind, timeUs)
+    } else {
+      // A message that began with quotes may end with something else: an option's volatility, its open interest.
+      if (kind === Kind.DEPTH || kind === Kind.QUOTE) this.#touched = true
+      else if (kind === Kind.BAR_CLOSE || kind === Kind.TRADE) this.#hearTraded(batch, row, kind, timeUs)
+      if (this.#touched && (batch.flags[row]! & Flag.END) !== 0) this.#hearTouch(timeUs)
+    }
   }
 
-  #hearPrice(batch: TapeBatch, row: number, kind: number, timeUs: number): void {
+  #hearTouch(timeUs: number): void {
     const market = this.#market
-    if (kind === Kind.DEPTH || kind === Kind.QUOTE) {
-      if (!market.quoted) return
-      this.#touchUs = timeUs
-      this.#hear(timeUs, (market.bestBid + market.bestAsk) / 2, 0)
-      return
-    }
-    if (kind !== Kind.BAR_CLOSE && kind !== Kind.TRADE) return
-    if (market.down || timeUs - this.#touchUs <= SILENCE_US) return
+    this.#touched = false
+    if (!market.quoted) return
+    this.#touchUs = timeUs
+    this.#hear(timeUs, (market.bestBid + market.bestAsk) / 2, 0)
+  }
+
+  #hearTraded(batch: TapeBatch, row: number, kind: number, timeUs: number): void {
+    if (this.#market.down || timeUs - this.#touchUs <= SILENCE_US) return
     if (kind === Kind.BAR_CLOSE) {
       const durationUs = batch.value[row]!
       this.#barUs = timeUs

@@ -11,15 +11,13 @@
  * of systemic risk", J. Portfolio Management 37(4) (2011). Accuracy of the eigenvalue: 1e-13, by Jacobi's rotations.
  */
 
-import { SECOND_US } from '../core/clock.ts'
-import type { SettingValue } from '../core/settings.ts'
 import type { MarketState } from '../market/marketState.ts'
 import type { TapeBatch } from '../market/tape.ts'
 import { ClockedPrice } from './clockedPrice.ts'
 import type { Feature, FeatureFamily } from './feature.ts'
 import { OncePerPoint } from './oncePerPoint.ts'
 import { priced } from './priced.ts'
-import { namedOthers, readSteps, secondsLabel } from './secondsList.ts'
+import { namedOthers, secondsLabel, windowsOf } from './secondsList.ts'
 
 /**
  * Largest eigenvalue of a symmetric matrix, which is destroyed: cyclic Jacobi rotations (G. Golub, C. Van Loan, "Matrix
@@ -153,13 +151,7 @@ function realisedCorrelation(x: Float64Array, y: Float64Array, from: number, to:
   return xx > 0 && yy > 0 ? xy / Math.sqrt(xx * yy) : Number.NaN
 }
 
-function windowsOf(settings: Readonly<Record<string, SettingValue>>) {
-  const intervalUs = Math.round(Number(settings['intervalSeconds']) * SECOND_US)
-  return {
-    intervalUs,
-    windows: readSteps('feature correlation-state windowsSeconds', settings['windowsSeconds'], intervalUs, 3),
-  }
-}
+const OWNER = 'feature correlation-state'
 
 export const CORRELATION_STATE: FeatureFamily = {
   name: 'correlation-state',
@@ -176,7 +168,7 @@ export const CORRELATION_STATE: FeatureFamily = {
     windowsSeconds: { default: '600,3600', doc: 'Windows in seconds, between commas: whole steps, at least three.' },
   },
   outputs(settings) {
-    const { intervalUs, windows } = windowsOf(settings)
+    const { intervalUs, windows } = windowsOf(OWNER, settings, 3)
     return windows.flatMap((count) => {
       const label = secondsLabel(count * intervalUs)
       return [
@@ -192,7 +184,7 @@ export const CORRELATION_STATE: FeatureFamily = {
       ({ kind }, index) => index !== target && kind !== 'option' && priced({ universe, target, streams }, index),
     ),
   build(settings, context) {
-    const { intervalUs, windows } = windowsOf(settings)
+    const { intervalUs, windows } = windowsOf(OWNER, settings, 3)
     const others = namedOthers('Feature correlation-state', settings['others'], context)
     const feature = new CorrelationState([context.target, ...others], context.markets, intervalUs, windows)
     return new OncePerPoint(feature, intervalUs, this.outputs(settings).length)

@@ -8,13 +8,14 @@
  * always empty.
  */
 
+import { SECOND_US } from '../core/clock.ts'
 import { readSettings, type SettingsOf, type SettingsShape } from '../core/settings.ts'
 import { ASK, BID, type Book, isLevel, type Side } from '../market/book.ts'
 import type { MarketState } from '../market/marketState.ts'
 import type { TapeBatch } from '../market/tape.ts'
 import type { Feature, FeatureContext, FeatureFamily } from './feature.ts'
-import { INSTRUMENT_SETTING, namedInstrument, numberList, STALE_SETTING, spanUs, targetHas } from './settingLists.ts'
-import { TouchWatch } from './touchWatch.ts'
+import { INSTRUMENT_SETTING, numberList, STALE_SETTING, spanUs, targetHas } from './settingLists.ts'
+import { type TouchWatch, watchTouch } from './touchWatch.ts'
 
 /** Samples of the past before a figure is given. */
 const SAMPLES_MIN = 20
@@ -34,7 +35,6 @@ class DepthProfile implements Feature {
   readonly #market: MarketState
   readonly #touch: TouchWatch
   readonly #bandsBps: readonly number[]
-  readonly #staleUs: number
   readonly #sampleUs: number
   readonly #decayPerUs: number
   /** Lots by band now: bids, then asks; and the forgetting sums of past ones, in the same order. */
@@ -46,14 +46,13 @@ class DepthProfile implements Feature {
   #interval = Number.NEGATIVE_INFINITY
 
   constructor(settings: SettingsOf<typeof SETTINGS>, context: FeatureContext) {
-    const instrument = namedInstrument(context, settings.instrument)
+    const { instrument, market, touch } = watchTouch(settings, context)
     this.instruments = [instrument]
-    this.#market = context.markets[instrument]!
-    this.#touch = new TouchWatch(this.#market)
+    this.#market = market
+    this.#touch = touch
     this.#bandsBps = numberList(OWNER, 'bandsBps', settings.bandsBps, 0)
-    this.#staleUs = spanUs(settings.staleSeconds)
     this.#sampleUs = spanUs(settings.sampleSeconds)
-    this.#decayPerUs = Math.LN2 / (settings.halfLifeSeconds * 1e6)
+    this.#decayPerUs = Math.LN2 / (settings.halfLifeSeconds * SECOND_US)
     this.#now = new Float64Array(2 * this.#bandsBps.length)
     this.#sums = new Float64Array(2 * this.#bandsBps.length)
   }
@@ -73,7 +72,7 @@ class DepthProfile implements Feature {
 
   write(out: Float64Array, at: number, nowUs: number): void {
     const count = this.#now.length
-    if (!this.#touch.fresh(nowUs, this.#staleUs) || !this.#market.hasBook || this.#samples < SAMPLES_MIN) {
+    if (!this.#touch.fresh(nowUs) || !this.#market.hasBook || this.#samples < SAMPLES_MIN) {
       out.fill(Number.NaN, at, at + count)
       return
     }

@@ -9,7 +9,7 @@
  * Source: J.P. Morgan/Reuters, "RiskMetrics: technical document", 4th edition (1996), section 5.2 (λ 0.94 a day, 0.97 a month).
  */
 
-import { DAY_US, SECOND_US } from '../core/clock.ts'
+import { DAY_US } from '../core/clock.ts'
 import { GimbalError } from '../core/errors.ts'
 import type { SettingValue } from '../core/settings.ts'
 import type { MarketState } from '../market/marketState.ts'
@@ -18,7 +18,8 @@ import { ClockedPrice } from './clockedPrice.ts'
 import type { Feature, FeatureFamily } from './feature.ts'
 import { OncePerPoint } from './oncePerPoint.ts'
 import { priced } from './priced.ts'
-import { namedInstrument } from './secondsList.ts'
+import { intervalOf } from './secondsList.ts'
+import { INSTRUMENT_SETTING, namedInstrument } from './settingLists.ts'
 
 class EwmaVariance implements Feature {
   readonly instruments: readonly number[]
@@ -103,7 +104,7 @@ export const EWMA_VARIANCE: FeatureFamily = {
   summary: 'Exponentially weighted variance of returns on a clock (RiskMetrics).',
   version: 1,
   settings: {
-    instrument: { default: '', doc: 'Instrument; the target when empty.' },
+    instrument: INSTRUMENT_SETTING,
     intervalSeconds: { default: 300, min: 1, max: 86_400, doc: 'Step of the clock returns are taken on, in seconds.' },
     lambdas: { default: '0.94,0.97', doc: 'Weight of a return relative to the next one, between commas.' },
   },
@@ -115,8 +116,8 @@ export const EWMA_VARIANCE: FeatureFamily = {
     })),
   suits: (tape) => priced(tape, tape.target),
   build(settings, context) {
-    const instrument = namedInstrument(settings['instrument'], context)
-    const intervalUs = Math.round(Number(settings['intervalSeconds']) * SECOND_US)
+    const instrument = namedInstrument(context, settings['instrument'])
+    const intervalUs = intervalOf(settings)
     const feature = new EwmaVariance(instrument, context.markets[instrument]!, intervalUs, lambdasOf(settings))
     return new OncePerPoint(feature, intervalUs, this.outputs(settings).length)
   },

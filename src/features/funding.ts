@@ -22,7 +22,8 @@ import type { SettingValue } from '../core/settings.ts'
 import type { MarketState } from '../market/marketState.ts'
 import { Kind, type TapeBatch } from '../market/tape.ts'
 import type { Feature, FeatureContext, FeatureFamily, FeatureOutput } from './feature.ts'
-import { namedInstrument, readNames } from './secondsList.ts'
+import { readNames } from './secondsList.ts'
+import { namedInstrument } from './settingLists.ts'
 
 const REMEMBERED = 8192
 const LEAST = 10
@@ -283,7 +284,7 @@ export const FUNDING: FeatureFamily = {
   },
   suits: (tape) => tape.streams[tape.target]?.includes('funding') ?? false,
   build(settings: Readonly<Record<string, SettingValue>>, context: FeatureContext) {
-    const own = namedInstrument(settings['instrument'], context)
+    const own = namedInstrument(context, settings['instrument'])
     const others = readNames(settings['others']).map((name) => context.universe.index(name))
     return new Funding(
       [own, ...others],

@@ -24,7 +24,8 @@ import { ClockedPrice } from './clockedPrice.ts'
 import type { Feature, FeatureFamily, FeatureOutput } from './feature.ts'
 import { OncePerPoint } from './oncePerPoint.ts'
 import { priced } from './priced.ts'
-import { namedInstrument } from './secondsList.ts'
+import { CLOCK_SETTINGS, intervalOf } from './secondsList.ts'
+import { namedInstrument } from './settingLists.ts'
 
 /** Rungs, in units. */
 const RUNGS = [1, 5, 22] as const
@@ -88,7 +89,7 @@ function climb(returns: Float64Array, unit: number, out: Float64Array, at: numbe
 }
 
 function stepsOf(settings: Readonly<Record<string, SettingValue>>) {
-  const intervalUs = Math.round(Number(settings['intervalSeconds']) * SECOND_US)
+  const intervalUs = intervalOf(settings)
   const unitUs = Math.round(Number(settings['unitSeconds']) * SECOND_US)
   const units = settings['dayLadder'] === true && unitUs !== DAY_US ? [unitUs, DAY_US] : [unitUs]
   const steps = units.map((each) => each / intervalUs)
@@ -132,13 +133,7 @@ export const HAR_LADDER: FeatureFamily = {
     'Mean realised variance over 1, 5, 22 horizons and days, logs, HARQ correction, falls: what HAR regresses on.',
   version: 1,
   settings: {
-    instrument: { default: '', doc: 'Instrument; the target when empty.' },
-    intervalSeconds: {
-      default: 300,
-      min: 1e-3,
-      max: 86_400,
-      doc: 'Step of the clock returns are taken on, in seconds.',
-    },
+    ...CLOCK_SETTINGS,
     unitSeconds: {
       default: 3600,
       min: 1e-3,
@@ -153,7 +148,7 @@ export const HAR_LADDER: FeatureFamily = {
   },
   suits: (tape) => priced(tape, tape.target),
   build(settings, context) {
-    const instrument = namedInstrument(settings['instrument'], context)
+    const instrument = namedInstrument(context, settings['instrument'])
     const { intervalUs, steps } = stepsOf(settings)
     const feature = new HarLadder(instrument, context.markets[instrument]!, intervalUs, steps)
     return new OncePerPoint(feature, intervalUs, this.outputs(settings).length)

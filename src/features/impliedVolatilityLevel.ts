@@ -140,16 +140,18 @@ class ImpliedVolatilityLevel implements Feature {
   }
 
   write(out: Float64Array, at: number, nowUs: number): void {
-    let next = at + PER_TENOR * this.#tenorsUs.length + 1
+    const changes = at + PER_TENOR * this.#tenorsUs.length + 1
     for (let i = 0; i < this.#histories.length; i++) {
       const history = this.#histories[i]!
       const point = Math.floor(nowUs / history.stepUs) - PARTS
       const thenUs = point * history.stepUs
       const then =
         point > history.closed ? this.#levelAt(thenUs) : point >= history.first ? history.at(point) : Number.NaN
-      out[next++] = this.#chain.brokenUs > thenUs ? Number.NaN : this.#levelAt(nowUs) - then
+      out[changes + i] = this.#chain.brokenUs > thenUs ? Number.NaN : then
     }
-    this.#chain.scan(nowUs)
+    // The chain is as of now from here on: a level of then may have scanned it as of then.
+    const level = this.#levelAt(nowUs)
+    for (let i = 0; i < this.#histories.length; i++) out[changes + i] = level - out[changes + i]!
     const longest = this.#steps.at(-1)!
     this.#price.copyReturns(nowUs, longest, this.#returns)
     for (let i = 0; i < this.#tenorsUs.length; i++) this.#writeTenor(out, at + PER_TENOR * i, i, nowUs)

@@ -31,7 +31,7 @@ import { ClockedPrice, logReturn } from './clockedPrice.ts'
 import type { Feature, FeatureFamily, FeatureOutput } from './feature.ts'
 import { OncePerPoint } from './oncePerPoint.ts'
 import { priced } from './priced.ts'
-import { namedOthers, readNames, readSteps } from './secondsList.ts'
+import { intervalOf, namedOthers, readNames, readStep } from './secondsList.ts'
 
 const LEAST = 10
 
@@ -200,11 +200,11 @@ class LeadLag implements Feature {
 }
 
 function stepsOf(settings: Readonly<Record<string, SettingValue>>) {
-  const intervalUs = Math.round(Number(settings['intervalSeconds']) * SECOND_US)
+  const intervalUs = intervalOf(settings)
   return {
     intervalUs,
-    window: readSteps('feature lead-lag windowSeconds', settings['windowSeconds'], intervalUs, 10)[0]!,
-    lags: readSteps('feature lead-lag lagSeconds', settings['lagSeconds'], intervalUs)[0]!,
+    window: readStep('feature lead-lag windowSeconds', settings['windowSeconds'], intervalUs, 10),
+    lags: readStep('feature lead-lag lagSeconds', settings['lagSeconds'], intervalUs),
   }
 }
 

@@ -17,7 +17,6 @@
  * NaN unless the price is known and at least half of the cells are. Without a cluster its distance is NaN and its size 0.
  */
 
-import { SECOND_US } from '../core/clock.ts'
 import { GimbalError } from '../core/errors.ts'
 import type { SettingValue } from '../core/settings.ts'
 import type { MarketState } from '../market/marketState.ts'
@@ -27,7 +26,8 @@ import type { Feature, FeatureFamily, FeatureOutput } from './feature.ts'
 import { BOUGHT, BOUGHT_WORTH, ForcedCells, SOLD, SOLD_WORTH } from './forcedCells.ts'
 import { OncePerPoint } from './oncePerPoint.ts'
 import { traded } from './priced.ts'
-import { namedInstrument, readSteps } from './secondsList.ts'
+import { intervalOf, readStep } from './secondsList.ts'
+import { INSTRUMENT_SETTING, namedInstrument } from './settingLists.ts'
 import { TradedCells } from './tradedCells.ts'
 
 /** Levels farther away, as a logarithm of the price, are left out. */
@@ -82,10 +82,10 @@ class ModelledLevels implements Feature {
   readonly #moments: Float64Array
   readonly #buckets: number
 
-  constructor(index: number, market: MarketState, model: Model) {
+  constructor(index: number, market: MarketState, price: ClockedPrice, model: Model) {
     this.instruments = [index]
     this.#model = model
-    this.#price = new ClockedPrice(market, model.intervalUs, 2)
+    this.#price = price
     this.#cells = new TradedCells(market, model.intervalUs, model.lookback)
     this.#highs = new Float64Array(model.lookback)
     this.#lows = new Float64Array(model.lookback)
@@ -177,21 +177,21 @@ class ModelledLevels implements Feature {
 class LiquidationClusters implements Feature {
   readonly instruments: readonly number[]
   readonly #levels: OncePerPoint
+  /** The levels' own, which hear the rows for it. */
   readonly #price: ClockedPrice
   readonly #forced: ForcedCells
   readonly #lookback: number
 
   constructor(index: number, market: MarketState, model: Model) {
     this.instruments = [index]
-    this.#levels = new OncePerPoint(new ModelledLevels(index, market, model), model.intervalUs, SIDES)
     this.#price = new ClockedPrice(market, model.intervalUs, 2)
+    this.#levels = new OncePerPoint(new ModelledLevels(index, market, this.#price, model), model.intervalUs, SIDES)
     this.#forced = new ForcedCells(model.intervalUs, model.lookback)
     this.#lookback = model.lookback
   }
 
   onRow(batch: TapeBatch, row: number, instrument: number, timeUs: number): void {
     this.#levels.onRow(batch, row, instrument, timeUs)
-    this.#price.onRow(batch, row, timeUs)
     this.#forced.onRow(batch, row, timeUs)
   }
 
@@ -211,7 +211,7 @@ class LiquidationClusters implements Feature {
 }
 
 function modelOf(settings: Readonly<Record<string, SettingValue>>): Model {
-  const intervalUs = Math.round(Number(settings['intervalSeconds']) * SECOND_US)
+  const intervalUs = intervalOf(settings)
   const leverages = String(settings['leverages']).split(',').map(Number)
   const weights = String(settings['weights']).split(',').map(Number)
   const maintenanceRate = Number(settings['maintenanceRate'])
@@ -230,7 +230,7 @@ function modelOf(settings: Readonly<Record<string, SettingValue>>): Model {
     })
   return {
     intervalUs,
-    lookback: readSteps('feature liquidation-clusters lookbackSeconds', settings['lookbackSeconds'], intervalUs, 2)[0]!,
+    lookback: readStep('feature liquidation-clusters lookbackSeconds', settings['lookbackSeconds'], intervalUs, 2),
     leverages,
     weights,
     maintenanceRate,
@@ -245,7 +245,7 @@ export const LIQUIDATION_CLUSTERS: FeatureFamily = {
   summary: 'Modelled levels of forced orders: distance and size of the nearest cluster below and above.',
   version: 1,
   settings: {
-    instrument: { default: '', doc: 'Instrument; the target when empty.' },
+    instrument: INSTRUMENT_SETTING,
     intervalSeconds: { default: 300, min: 1e-3, max: 86_400, doc: 'Length of a cell of past trading, in seconds.' },
     lookbackSeconds: { default: '259200', doc: 'How far back positions are assumed to be held, in seconds.' },
     leverages: { default: '5,10,20,50,100', doc: 'Leverages assumed, between commas.' },
@@ -261,7 +261,7 @@ export const LIQUIDATION_CLUSTERS: FeatureFamily = {
   },
   suits: (tape) => traded(tape, tape.target),
   build(settings, context) {
-    const index = namedInstrument(settings['instrument'], context)
+    const index = namedInstrument(context, settings['instrument'])
     return new LiquidationClusters(index, context.markets[index]!, modelOf(settings))
   },
 }

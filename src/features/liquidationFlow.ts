@@ -7,13 +7,12 @@
  * these are lower bounds.
  */
 
-import { SECOND_US } from '../core/clock.ts'
-import type { SettingValue } from '../core/settings.ts'
 import type { MarketState } from '../market/marketState.ts'
 import type { TapeBatch } from '../market/tape.ts'
 import type { Feature, FeatureFamily } from './feature.ts'
 import { BOUGHT, DELEVERAGED, ForcedCells, ORDERS, SOLD } from './forcedCells.ts'
-import { namedInstrument, readSteps, secondsLabel } from './secondsList.ts'
+import { secondsLabel, windowsOf } from './secondsList.ts'
+import { INSTRUMENT_SETTING, namedInstrument } from './settingLists.ts'
 
 const WIDTH = 5
 
@@ -54,25 +53,19 @@ class LiquidationFlow implements Feature {
   }
 }
 
-function windowsOf(settings: Readonly<Record<string, SettingValue>>) {
-  const intervalUs = Math.round(Number(settings['intervalSeconds']) * SECOND_US)
-  return {
-    intervalUs,
-    windows: readSteps('feature liquidation-flow windowsSeconds', settings['windowsSeconds'], intervalUs),
-  }
-}
+const OWNER = 'feature liquidation-flow'
 
 export const LIQUIDATION_FLOW: FeatureFamily = {
   name: 'liquidation-flow',
   summary: 'Forced volume over windows: sold, bought, their imbalance, orders, deleveraged.',
   version: 1,
   settings: {
-    instrument: { default: '', doc: 'Instrument; the target when empty.' },
+    instrument: INSTRUMENT_SETTING,
     intervalSeconds: { default: 10, min: 1e-3, max: 86_400, doc: 'Length of a cell, in seconds.' },
     windowsSeconds: { default: '60,600,3600', doc: 'Windows in seconds, between commas: whole cells.' },
   },
   outputs(settings) {
-    const { intervalUs, windows } = windowsOf(settings)
+    const { intervalUs, windows } = windowsOf(OWNER, settings)
     return windows.flatMap((count) => {
       const label = secondsLabel(count * intervalUs)
       return [
@@ -86,8 +79,8 @@ export const LIQUIDATION_FLOW: FeatureFamily = {
   },
   suits: (tape) => tape.streams[tape.target]?.includes('liquidation') ?? false,
   build(settings, context) {
-    const index = namedInstrument(settings['instrument'], context)
-    const { intervalUs, windows } = windowsOf(settings)
+    const index = namedInstrument(context, settings['instrument'])
+    const { intervalUs, windows } = windowsOf(OWNER, settings)
     return new LiquidationFlow(index, context.markets[index]!, intervalUs, windows)
   },
 }

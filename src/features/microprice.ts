@@ -15,25 +15,28 @@ import { readSettings, type SettingsOf, type SettingsShape } from '../core/setti
 import type { TapeBatch } from '../market/tape.ts'
 import type { Feature, FeatureContext, FeatureFamily } from './feature.ts'
 import { MicropriceCounts } from './micropriceChain.ts'
-import {
-  INSTRUMENT_SETTING,
-  namedInstrument,
-  SNAPSHOTS_SETTING,
-  STALE_SETTING,
-  spanUs,
-  targetHas,
-} from './settingLists.ts'
-import { TouchWatch } from './touchWatch.ts'
+import { targetHas } from './settingLists.ts'
+import { TOUCH_SETTINGS, type TouchWatch, watchTouch } from './touchWatch.ts'
 
 const SETTINGS = {
-  instrument: INSTRUMENT_SETTING,
-  snapshots: SNAPSHOTS_SETTING,
-  buckets: { default: 10, min: 2, max: 50, doc: 'buckets of imbalance, the share of lots on the bid side' },
-  spreads: { default: 2, min: 1, max: 10, doc: 'buckets of spread: 1, 2, … ticks, the last also everything wider' },
+  ...TOUCH_SETTINGS,
+  buckets: {
+    default: 10,
+    min: 2,
+    max: 50,
+    whole: true,
+    doc: 'buckets of imbalance, the share of lots on the bid side',
+  },
+  spreads: {
+    default: 2,
+    min: 1,
+    max: 10,
+    whole: true,
+    doc: 'buckets of spread: 1, 2, … ticks, the last also everything wider',
+  },
   moveTicksMax: { default: 5, min: 0.5, doc: 'a larger move of the mid between two touches counts as this, ticks' },
-  refitEvents: { default: 1000, min: 1, doc: 'changes of the touch between two solutions of the chain' },
+  refitEvents: { default: 1000, min: 1, whole: true, doc: 'changes of the touch between two solutions of the chain' },
   kept: { default: 0.98, min: 0, max: 1, doc: 'share of the weight of old changes kept at each solution' },
-  staleSeconds: STALE_SETTING,
 } as const satisfies SettingsShape
 
 const OWNER = 'feature microprice'
@@ -47,21 +50,19 @@ class Microprice implements Feature {
   readonly #moveTicksMax: number
   readonly #refitEvents: number
   readonly #kept: number
-  readonly #staleUs: number
   #events = 0
   #fitted = false
 
   constructor(settings: SettingsOf<typeof SETTINGS>, context: FeatureContext) {
-    const instrument = namedInstrument(context, settings.instrument)
+    const { instrument, touch } = watchTouch(settings, context)
     this.instruments = [instrument]
-    this.#touch = new TouchWatch(context.markets[instrument]!, settings.snapshots)
-    this.#buckets = Math.floor(settings.buckets)
-    this.#spreads = Math.floor(settings.spreads)
+    this.#touch = touch
+    this.#buckets = settings.buckets
+    this.#spreads = settings.spreads
     this.#counts = new MicropriceCounts(this.#buckets, this.#spreads)
     this.#moveTicksMax = settings.moveTicksMax
     this.#refitEvents = settings.refitEvents
     this.#kept = settings.kept
-    this.#staleUs = spanUs(settings.staleSeconds)
   }
 
   onRow(batch: TapeBatch, row: number, _instrument: number, timeUs: number): void {
@@ -90,7 +91,7 @@ class Microprice implements Feature {
 
   write(out: Float64Array, at: number, nowUs: number): void {
     const touch = this.#touch
-    if (!touch.fresh(nowUs, this.#staleUs)) {
+    if (!touch.fresh(nowUs)) {
       out.fill(Number.NaN, at, at + 4)
       return
     }

@@ -17,7 +17,8 @@ import type { TapeBatch } from '../market/tape.ts'
 import { ClockedPrice } from './clockedPrice.ts'
 import type { Feature, FeatureFamily, FeatureOutput } from './feature.ts'
 import { OncePerPoint } from './oncePerPoint.ts'
-import { namedInstrument, readSteps, secondsLabel } from './secondsList.ts'
+import { intervalOf, readStep, readSteps, secondsLabel } from './secondsList.ts'
+import { INSTRUMENT_SETTING, namedInstrument } from './settingLists.ts'
 import { TradedCells } from './tradedCells.ts'
 
 interface Steps {
@@ -81,14 +82,12 @@ class OpenInterest implements Feature {
 }
 
 function stepsOf(settings: Readonly<Record<string, SettingValue>>): Steps {
-  const intervalUs = Math.round(Number(settings['intervalSeconds']) * SECOND_US)
-  const read = (name: string, least: number) =>
-    readSteps(`feature open-interest ${name}`, settings[name], intervalUs, least)
+  const intervalUs = intervalOf(settings)
   return {
     intervalUs,
     silenceUs: Math.round(Number(settings['silenceSeconds']) * SECOND_US),
-    windows: read('windowsSeconds', 1),
-    history: read('historySeconds', 2)[0]!,
+    windows: readSteps('feature open-interest windowsSeconds', settings['windowsSeconds'], intervalUs),
+    history: readStep('feature open-interest historySeconds', settings['historySeconds'], intervalUs, 2),
   }
 }
 
@@ -97,7 +96,7 @@ export const OPEN_INTEREST: FeatureFamily = {
   summary: 'Change of open interest over windows, against volume and against its history.',
   version: 1,
   settings: {
-    instrument: { default: '', doc: 'Instrument; the target when empty.' },
+    instrument: INSTRUMENT_SETTING,
     intervalSeconds: { default: 60, min: 1e-3, max: 86_400, doc: 'Step of the clock it is taken on, in seconds.' },
     silenceSeconds: { default: 900, min: 1, max: 604_800, doc: 'How long a figure is trusted unrepeated, in seconds.' },
     windowsSeconds: { default: '300,3600', doc: 'Windows in seconds, between commas: whole steps.' },
@@ -119,7 +118,7 @@ export const OPEN_INTEREST: FeatureFamily = {
   },
   suits: (tape) => tape.streams[tape.target]?.includes('interest') ?? false,
   build(settings, context) {
-    const index = namedInstrument(settings['instrument'], context)
+    const index = namedInstrument(context, settings['instrument'])
     const feature = new OpenInterest(index, context.markets[index]!, stepsOf(settings))
     return new OncePerPoint(feature, stepsOf(settings).intervalUs, this.outputs(settings).length)
   },

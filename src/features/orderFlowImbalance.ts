@@ -58,7 +58,7 @@ const SETTINGS = {
   instrument: INSTRUMENT_SETTING,
   snapshots: SNAPSHOTS_SETTING,
   windowsSeconds: { default: '1,10,60', doc: 'lengths of the windows, seconds, ascending' },
-  levels: { default: 5, min: 1, max: 100, doc: 'levels a side the multi-level figure sums' },
+  levels: { default: 5, min: 1, max: 100, whole: true, doc: 'levels a side the multi-level figure sums' },
 } as const satisfies SettingsShape
 
 const OWNER = 'feature order-flow-imbalance'

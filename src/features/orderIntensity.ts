@@ -52,7 +52,7 @@ export class OrderIntensity {
   /**
    * Takes a trade into account.
    *
-   * @param side Of the aggressor; trades of unknown side (0) merge with any other of their instant.
+   * @param side Of the aggressor; trades of one instant whose side is unknown (0) are one sweep.
    * @param depthTicks Distance of the trade from the mid before it, in ticks, away from it counted positive.
    */
   onTrade(timeUs: number, side: number, depthTicks: number): void {

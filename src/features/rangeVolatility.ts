@@ -9,18 +9,17 @@
  * Ranges of few trades are too short: estimates from thin trading are biased down.
  */
 
-import { SECOND_US } from '../core/clock.ts'
-import type { SettingValue } from '../core/settings.ts'
 import type { MarketState } from '../market/marketState.ts'
 import type { TapeBatch } from '../market/tape.ts'
 import type { Feature, FeatureFamily, FeatureOutput } from './feature.ts'
 import { OncePerPoint } from './oncePerPoint.ts'
 import { traded } from './priced.ts'
 import { garmanKlass, parkinson, rogersSatchell, yangZhang } from './realisedFormulas.ts'
-import { namedInstrument, readSteps, secondsLabel } from './secondsList.ts'
+import { CLOCK_SETTINGS, perWindow, windowsOf } from './secondsList.ts'
+import { namedInstrument } from './settingLists.ts'
 import { TradedCells } from './tradedCells.ts'
 
-const OWNER = 'feature range-volatility windowsSeconds'
+const OWNER = 'feature range-volatility'
 const FIGURES: readonly FeatureOutput[] = [
   { name: 'parkinson', unit: 'fraction²', doc: 'Variance from the range of bars.' },
   { name: 'garman-klass', unit: 'fraction²', doc: 'Variance from range and change; assumes no drift.' },
@@ -119,30 +118,20 @@ class RangeVolatility implements Feature {
   }
 }
 
-function windowsOf(settings: Readonly<Record<string, SettingValue>>) {
-  const intervalUs = Math.round(Number(settings['intervalSeconds']) * SECOND_US)
-  return { intervalUs, windows: readSteps(OWNER, settings['windowsSeconds'], intervalUs, 2) }
-}
-
 export const RANGE_VOLATILITY: FeatureFamily = {
   name: 'range-volatility',
   summary: "Parkinson, Garman-Klass, Rogers-Satchell and Yang-Zhang variances of bars, the tape's or built of trades.",
   version: 1,
   settings: {
-    instrument: { default: '', doc: 'Instrument; the target when empty.' },
-    intervalSeconds: { default: 300, min: 1e-3, max: 86_400, doc: 'Length of a bar, in seconds.' },
+    ...CLOCK_SETTINGS,
+    intervalSeconds: { ...CLOCK_SETTINGS.intervalSeconds, doc: 'Length of a bar, in seconds.' },
     windowsSeconds: { default: '3600,86400', doc: 'Windows in seconds, between commas: whole bars, at least two.' },
   },
-  outputs(settings) {
-    const { intervalUs, windows } = windowsOf(settings)
-    return windows.flatMap((count) =>
-      FIGURES.map((figure) => ({ ...figure, name: `${figure.name}-${secondsLabel(count * intervalUs)}` })),
-    )
-  },
+  outputs: (settings) => perWindow(FIGURES, windowsOf(OWNER, settings, 2)),
   suits: (tape) => traded(tape, tape.target),
   build(settings, context) {
-    const instrument = namedInstrument(settings['instrument'], context)
-    const { intervalUs, windows } = windowsOf(settings)
+    const instrument = namedInstrument(context, settings['instrument'])
+    const { intervalUs, windows } = windowsOf(OWNER, settings, 2)
     const feature = new RangeVolatility(instrument, context.markets[instrument]!, intervalUs, windows)
     return new OncePerPoint(feature, intervalUs, this.outputs(settings).length)
   },

@@ -8,8 +8,6 @@
  * realisedFormulas.ts; the clock: clockedPrice.ts.
  */
 
-import { SECOND_US } from '../core/clock.ts'
-import type { SettingValue } from '../core/settings.ts'
 import type { MarketState } from '../market/marketState.ts'
 import type { TapeBatch } from '../market/tape.ts'
 import { ClockedPrice } from './clockedPrice.ts'
@@ -20,6 +18,7 @@ import {
   bipowerVariation,
   jumpShare,
   jumpStatistic,
+  knownCount,
   lowerSemivariance,
   medRealisedVariance,
   minRealisedVariance,
@@ -30,9 +29,10 @@ import {
   tripowerQuarticity,
   upperSemivariance,
 } from './realisedFormulas.ts'
-import { namedInstrument, readSteps, secondsLabel } from './secondsList.ts'
+import { CLOCK_SETTINGS, perWindow, windowsOf } from './secondsList.ts'
+import { namedInstrument } from './settingLists.ts'
 
-const OWNER = 'feature realised-measures windowsSeconds'
+const OWNER = 'feature realised-measures'
 const FIGURES: readonly FeatureOutput[] = [
   { name: 'variance', unit: 'fraction²', doc: 'Realised variance: sum of squared returns.' },
   { name: 'bipower', unit: 'fraction²', doc: 'Bipower variation: the part that is not jumps.' },
@@ -78,8 +78,7 @@ class RealisedMeasures implements Feature {
 }
 
 function writeMeasures(returns: Float64Array, from: number, to: number, out: Float64Array, at: number): void {
-  let known = 0
-  for (let i = from; i < to; i++) if (!Number.isNaN(returns[i]!)) known++
+  const known = knownCount(returns, from, to)
   if (2 * known < to - from) {
     out.fill(Number.NaN, at, at + FIGURES.length)
     return
@@ -102,36 +101,19 @@ function writeMeasures(returns: Float64Array, from: number, to: number, out: Flo
   out[at + 11] = realisedKurtosis(returns, from, to)
 }
 
-function windowsOf(settings: Readonly<Record<string, SettingValue>>) {
-  const intervalUs = Math.round(Number(settings['intervalSeconds']) * SECOND_US)
-  return { intervalUs, windows: readSteps(OWNER, settings['windowsSeconds'], intervalUs, 3) }
-}
-
 export const REALISED_MEASURES: FeatureFamily = {
   name: 'realised-measures',
   summary: 'Realised variance, bipower, medRV, minRV, jumps, quarticity, semivariances, skew, kurtosis over windows.',
   version: 1,
   settings: {
-    instrument: { default: '', doc: 'Instrument; the target when empty.' },
-    intervalSeconds: {
-      default: 300,
-      min: 1e-3,
-      max: 86_400,
-      doc: 'Step of the clock returns are taken on, in seconds.',
-    },
+    ...CLOCK_SETTINGS,
     windowsSeconds: { default: '3600,86400', doc: 'Windows in seconds, between commas: whole steps, at least three.' },
   },
-  outputs(settings) {
-    const { intervalUs, windows } = windowsOf(settings)
-    return windows.flatMap((count) => {
-      const label = secondsLabel(count * intervalUs)
-      return FIGURES.map((figure) => ({ ...figure, name: `${figure.name}-${label}` }))
-    })
-  },
+  outputs: (settings) => perWindow(FIGURES, windowsOf(OWNER, settings, 3)),
   suits: (tape) => priced(tape, tape.target),
   build(settings, context) {
-    const instrument = namedInstrument(settings['instrument'], context)
-    const { intervalUs, windows } = windowsOf(settings)
+    const instrument = namedInstrument(context, settings['instrument'])
+    const { intervalUs, windows } = windowsOf(OWNER, settings, 3)
     const feature = new RealisedMeasures(instrument, context.markets[instrument]!, intervalUs, windows)
     return new OncePerPoint(feature, intervalUs, this.outputs(settings).length)
   },

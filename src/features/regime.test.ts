@@ -270,9 +270,8 @@ test.each([
   { recentSteps: 40 },
   { warmUpSteps: 20.5 },
 ])('settings of %j are refused', (wrong) => {
-  const settings = readSettings('feature regime', REGIME.settings, wrong)
   expect(() => {
-    REGIME.outputs(settings)
+    REGIME.outputs(readSettings('feature regime', REGIME.settings, wrong))
     return new Bars(wrong)
   }).toThrow(expect.objectContaining({ code: 'config-invalid' }))
 })

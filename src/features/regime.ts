@@ -10,13 +10,14 @@
  * returns have been heard again.
  */
 
-import { DAY_US, SECOND_US } from '../core/clock.ts'
+import { DAY_US } from '../core/clock.ts'
 import { GimbalError } from '../core/errors.ts'
 import type { SettingValue } from '../core/settings.ts'
 import type { MarketState } from '../market/marketState.ts'
 import type { TapeBatch } from '../market/tape.ts'
 import { ClockedPrice } from './clockedPrice.ts'
 import type { Feature, FeatureFamily } from './feature.ts'
+import { OncePerPoint } from './oncePerPoint.ts'
 import { priced } from './priced.ts'
 import {
   BreakDetector,
@@ -26,7 +27,8 @@ import {
   requireHiddenMarkov,
   stationaryDistribution,
 } from './regimeFilter.ts'
-import { namedInstrument } from './secondsList.ts'
+import { intervalOf } from './secondsList.ts'
+import { INSTRUMENT_SETTING, namedInstrument } from './settingLists.ts'
 
 type Settings = Readonly<Record<string, SettingValue>>
 
@@ -87,25 +89,17 @@ class Regime implements Feature {
   #taken = Number.NaN
 
   constructor(instrument: number, market: MarketState, settings: Settings) {
-    const intervalUs = Math.round(Number(settings['intervalSeconds']) * SECOND_US)
+    const intervalUs = intervalOf(settings)
     const silenceSteps = Number(settings['silenceSteps'])
     const [states, breaks] = [readStates(settings), readBreaks(settings)]
     this.instruments = [instrument]
     this.#recentSteps = Number(settings['recentSteps'])
     this.#warmUpSteps = Number(settings['warmUpSteps'])
-    if (
-      ![silenceSteps, this.#recentSteps, this.#warmUpSteps].every(Number.isInteger) ||
-      this.#warmUpSteps <= this.#recentSteps
-    )
-      throw new GimbalError(
-        'config-invalid',
-        'Feature regime needs whole steps, and a warm-up longer than what is recent',
-        {
-          silenceSteps,
-          recentSteps: this.#recentSteps,
-          warmUpSteps: this.#warmUpSteps,
-        },
-      )
+    if (this.#warmUpSteps <= this.#recentSteps)
+      throw new GimbalError('config-invalid', 'Feature regime needs a warm-up longer than what is recent', {
+        recentSteps: this.#recentSteps,
+        warmUpSteps: this.#warmUpSteps,
+      })
     this.#catchUp = Math.ceil(DAY_US / intervalUs) + silenceSteps + 2
     this.#price = new ClockedPrice(market, intervalUs, this.#catchUp)
     this.#certain = new Position(states, breaks, silenceSteps)
@@ -204,7 +198,7 @@ export const REGIME: FeatureFamily = {
     'Probabilities of hidden regimes of returns, the variance they promise, and how recently the market broke with its past.',
   version: 1,
   settings: {
-    instrument: { default: '', doc: 'Instrument; the target when empty.' },
+    instrument: INSTRUMENT_SETTING,
     intervalSeconds: { default: 300, min: 1, max: 86_400, doc: 'Step of the clock returns are taken on, in seconds.' },
     // Bitcoin against the dollar, five-minute returns of 2025, three states with means of zero; rounded.
     means: { default: '0,0,0', doc: 'Mean return a step in each state, between commas, calmest state first.' },
@@ -214,7 +208,7 @@ export const REGIME: FeatureFamily = {
       doc: 'Probability of each state after each: rows between semicolons, figures between commas.',
     },
     runSteps: { default: 100, min: 2, max: 1e9, doc: 'Mean number of returns between breaks.' },
-    runLengthMax: { default: 200, min: 1, max: 5000, doc: 'Longest run told apart, in returns.' },
+    runLengthMax: { default: 200, min: 1, max: 5000, whole: true, doc: 'Longest run told apart, in returns.' },
     priorMean: { default: 0, doc: 'Mean return a step expected after a break.' },
     priorStrength: { default: 1000, ...POSITIVE, doc: 'How many returns that expectation is worth.' },
     priorShape: {
@@ -223,9 +217,15 @@ export const REGIME: FeatureFamily = {
       doc: 'Shape of the inverse gamma distribution of the variance after a break.',
     },
     priorScale: { default: 7.4e-7, ...POSITIVE, doc: 'Its scale, fraction².' },
-    recentSteps: { default: 12, min: 1, max: 1000, doc: 'Returns that count as recent.' },
-    warmUpSteps: { default: 36, min: 2, max: 5000, doc: 'Returns heard before anything is said.' },
-    silenceSteps: { default: 12, min: 1, max: 1000, doc: 'Steps without a return after which all is forgotten.' },
+    recentSteps: { default: 12, min: 1, max: 1000, whole: true, doc: 'Returns that count as recent.' },
+    warmUpSteps: { default: 36, min: 2, max: 5000, whole: true, doc: 'Returns heard before anything is said.' },
+    silenceSteps: {
+      default: 12,
+      min: 1,
+      max: 1000,
+      whole: true,
+      doc: 'Steps without a return after which all is forgotten.',
+    },
   },
   outputs(settings) {
     const { variances } = readStates(settings)
@@ -254,7 +254,8 @@ export const REGIME: FeatureFamily = {
   },
   suits: (tape) => priced(tape, tape.target),
   build(settings, context) {
-    const instrument = namedInstrument(settings['instrument'], context)
-    return new Regime(instrument, context.markets[instrument]!, settings)
+    const instrument = namedInstrument(context, settings['instrument'])
+    const feature = new Regime(instrument, context.markets[instrument]!, settings)
+    return new OncePerPoint(feature, intervalOf(settings), this.outputs(settings).length)
   },
 }

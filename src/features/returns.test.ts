@@ -48,3 +48,11 @@ test('a high from before lost updates is no high any more', () => {
   expect(answer!['from-high-8s']).toBe(0)
   expect(answer!['return-10s']).toBeNaN()
 })
+
+test('a window that is one is not given as two: neither would be passed over in silence', () => {
+  const tape = new WrittenTape()
+  for (const setting of ['volatilitySeconds', 'extremesSeconds'])
+    expect(() => tape.ask(RETURNS, { [setting]: '86400,3600' })).toThrow(
+      expect.objectContaining({ code: 'config-invalid' }),
+    )
+})

@@ -8,7 +8,6 @@
  * this side of the last break; unless half of the window's points are there, they are not known.
  */
 
-import { SECOND_US } from '../core/clock.ts'
 import type { SettingValue } from '../core/settings.ts'
 import type { MarketState } from '../market/marketState.ts'
 import type { TapeBatch } from '../market/tape.ts'
@@ -16,7 +15,8 @@ import { ClockedPrice, logReturn } from './clockedPrice.ts'
 import type { Feature, FeatureFamily } from './feature.ts'
 import { OncePerPoint } from './oncePerPoint.ts'
 import { priced } from './priced.ts'
-import { namedInstrument, readSteps, secondsLabel } from './secondsList.ts'
+import { intervalOf, readStep, readSteps, secondsLabel } from './secondsList.ts'
+import { INSTRUMENT_SETTING, namedInstrument } from './settingLists.ts'
 
 interface Steps {
   readonly intervalUs: number
@@ -88,13 +88,13 @@ class Returns implements Feature {
 }
 
 function stepsOf(settings: Readonly<Record<string, SettingValue>>): Steps {
-  const intervalUs = Math.round(Number(settings['intervalSeconds']) * SECOND_US)
-  const read = (name: string, least: number) => readSteps(`feature returns ${name}`, settings[name], intervalUs, least)
+  const intervalUs = intervalOf(settings)
+  const read = (name: string) => readStep(`feature returns ${name}`, settings[name], intervalUs, 2)
   return {
     intervalUs,
-    horizons: read('horizonsSeconds', 1),
-    volatility: read('volatilitySeconds', 2)[0]!,
-    extremes: read('extremesSeconds', 2)[0]!,
+    horizons: readSteps('feature returns horizonsSeconds', settings['horizonsSeconds'], intervalUs),
+    volatility: read('volatilitySeconds'),
+    extremes: read('extremesSeconds'),
   }
 }
 
@@ -103,7 +103,7 @@ export const RETURNS: FeatureFamily = {
   summary: 'Returns over several horizons, also in units of volatility; distance from rolling high and low.',
   version: 1,
   settings: {
-    instrument: { default: '', doc: 'Instrument; the target when empty.' },
+    instrument: INSTRUMENT_SETTING,
     intervalSeconds: {
       default: 300,
       min: 1e-3,
@@ -139,7 +139,7 @@ export const RETURNS: FeatureFamily = {
   },
   suits: (tape) => priced(tape, tape.target),
   build(settings, context) {
-    const instrument = namedInstrument(settings['instrument'], context)
+    const instrument = namedInstrument(context, settings['instrument'])
     const feature = new Returns(instrument, context.markets[instrument]!, stepsOf(settings))
     return new OncePerPoint(feature, stepsOf(settings).intervalUs, this.outputs(settings).length)
   },

@@ -9,6 +9,7 @@
  */
 
 import { GimbalError } from '../core/errors.ts'
+import { sortedQuantile } from './recentFigures.ts'
 
 /** Raised whenever the same figures would be normalised otherwise: part of the schema hash. */
 export const NORMALISER_VERSION = 1
@@ -47,8 +48,8 @@ export class RollingNormaliser {
       this.#remember(i, value)
       const count = this.#counts[i]!
       const sorted = this.#sorted[i]!
-      const scale = (quantile(sorted, count, 0.75) - quantile(sorted, count, 0.25)) / NORMAL_RANGE
-      const score = (value - quantile(sorted, count, 0.5)) / scale
+      const scale = (sortedQuantile(sorted, count, 0.75) - sortedQuantile(sorted, count, 0.25)) / NORMAL_RANGE
+      const score = (value - sortedQuantile(sorted, count, 0.5)) / scale
       values[i] = count < LEAST || !(scale > 0) ? Number.NaN : Math.max(-CLAMP, Math.min(CLAMP, score))
     }
   }
@@ -81,12 +82,4 @@ function lowerBound(sorted: Float64Array, count: number, value: number): number 
     else high = middle
   }
   return low
-}
-
-/** Linear interpolation between order statistics (Hyndman & Fan's type 7). */
-function quantile(sorted: Float64Array, count: number, share: number): number {
-  const place = share * (count - 1)
-  const below = Math.floor(place)
-  const above = Math.min(count - 1, below + 1)
-  return sorted[below]! + (place - below) * (sorted[above]! - sorted[below]!)
 }

@@ -2,8 +2,9 @@
 
 import { SECOND_US } from '../core/clock.ts'
 import { GimbalError } from '../core/errors.ts'
-import type { SettingValue } from '../core/settings.ts'
-import type { FeatureContext } from './feature.ts'
+import type { SettingsShape, SettingValue } from '../core/settings.ts'
+import type { FeatureContext, FeatureOutput } from './feature.ts'
+import { INSTRUMENT_SETTING } from './settingLists.ts'
 
 /**
  * Reads `60,300` as microseconds, in the order given.
@@ -46,6 +47,52 @@ export function readSteps(
   })
 }
 
+/** The one window of a setting that takes no more. @throws {GimbalError} `config-invalid`, as {@link readSteps}. */
+export function readStep(owner: string, text: SettingValue | undefined, intervalUs: number, least = 1): number {
+  const steps = readSteps(owner, text, intervalUs, least)
+  if (steps.length > 1)
+    throw new GimbalError('config-invalid', `${owner} is one number of seconds`, { given: String(text) })
+  return steps[0]!
+}
+
+type Settings = Readonly<Record<string, SettingValue>>
+
+/** Step of the clock that the setting `intervalSeconds` names, whole µs. */
+export function intervalOf(settings: Settings): number {
+  return Math.round(Number(settings['intervalSeconds']) * SECOND_US)
+}
+
+/** That step, and the windows of the setting `windowsSeconds` in such steps. @throws {GimbalError} `config-invalid`. */
+export function windowsOf(
+  owner: string,
+  settings: Settings,
+  least = 1,
+): { readonly intervalUs: number; readonly windows: readonly number[] } {
+  const intervalUs = intervalOf(settings)
+  return { intervalUs, windows: readSteps(`${owner} windowsSeconds`, settings['windowsSeconds'], intervalUs, least) }
+}
+
+/** The same figures for each window, named after it. */
+export function perWindow(
+  figures: readonly FeatureOutput[],
+  { intervalUs, windows }: { readonly intervalUs: number; readonly windows: readonly number[] },
+): FeatureOutput[] {
+  return windows.flatMap((steps) =>
+    figures.map((figure) => ({ ...figure, name: `${figure.name}-${secondsLabel(steps * intervalUs)}` })),
+  )
+}
+
+/** Settings of a family on a clock that watches one instrument. */
+export const CLOCK_SETTINGS = {
+  instrument: INSTRUMENT_SETTING,
+  intervalSeconds: {
+    default: 300,
+    min: 1e-3,
+    max: 86_400,
+    doc: 'Step of the clock returns are taken on, in seconds.',
+  },
+} as const satisfies SettingsShape
+
 /** How a length is written in the name of a figure: `300s`. */
 export function secondsLabel(us: number): string {
   return `${us / SECOND_US}s`
@@ -57,11 +104,6 @@ export function readNames(text: SettingValue | undefined): readonly string[] {
     .split(',')
     .map((name) => name.trim())
     .filter((name) => name !== '')
-}
-
-/** Index of the instrument a setting names; the target for ''. @throws {GimbalError} `instrument-unknown`. */
-export function namedInstrument(name: SettingValue | undefined, { universe, target }: FeatureContext): number {
-  return name === undefined || name === '' ? target : universe.index(String(name))
 }
 
 /** Most instruments compared with the target when none are named. */

@@ -2,7 +2,7 @@
 
 import { SECOND_US } from '../core/clock.ts'
 import { GimbalError } from '../core/errors.ts'
-import type { Setting } from '../core/settings.ts'
+import type { Setting, SettingValue } from '../core/settings.ts'
 import type { Stream } from '../market/message.ts'
 import type { FeatureContext, TapeContents } from './feature.ts'
 
@@ -26,8 +26,8 @@ export const SNAPSHOTS_SETTING: Setting<boolean> = {
 }
 
 /** Index of the instrument a setting names; the target for ''. @throws {GimbalError} `instrument-unknown`. */
-export function namedInstrument(context: FeatureContext, id: string): number {
-  return id === '' ? context.target : context.universe.index(id)
+export function namedInstrument({ universe, target }: FeatureContext, id: SettingValue | undefined): number {
+  return id === undefined || id === '' ? target : universe.index(String(id))
 }
 
 /**

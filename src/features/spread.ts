@@ -11,21 +11,12 @@ import { SECOND_US } from '../core/clock.ts'
 import { readSettings, type SettingsOf, type SettingsShape } from '../core/settings.ts'
 import type { TapeBatch } from '../market/tape.ts'
 import type { Feature, FeatureContext, FeatureFamily } from './feature.ts'
-import {
-  INSTRUMENT_SETTING,
-  namedInstrument,
-  SNAPSHOTS_SETTING,
-  STALE_SETTING,
-  spanUs,
-  targetHas,
-} from './settingLists.ts'
-import { TouchWatch } from './touchWatch.ts'
+import { targetHas } from './settingLists.ts'
+import { TOUCH_SETTINGS, type TouchWatch, watchTouch } from './touchWatch.ts'
 
 const SETTINGS = {
-  instrument: INSTRUMENT_SETTING,
-  snapshots: SNAPSHOTS_SETTING,
+  ...TOUCH_SETTINGS,
   halfLifeSeconds: { default: 60, min: 0.001, doc: 'age at which a moment counts half in the means, seconds' },
-  staleSeconds: STALE_SETTING,
 } as const satisfies SettingsShape
 
 const OWNER = 'feature spread'
@@ -33,7 +24,6 @@ const OWNER = 'feature spread'
 class Spread implements Feature {
   readonly instruments: readonly number[]
   readonly #touch: TouchWatch
-  readonly #staleUs: number
   readonly #halfLifeUs: number
   readonly #decayPerUs: number
   /** Integrals over the past up to `integratedUs`: of the weight, of weight × spread, of weight while the spread was one tick. */
@@ -50,10 +40,9 @@ class Spread implements Feature {
   #breaks = 0
 
   constructor(settings: SettingsOf<typeof SETTINGS>, context: FeatureContext) {
-    const instrument = namedInstrument(context, settings.instrument)
+    const { instrument, touch } = watchTouch(settings, context)
     this.instruments = [instrument]
-    this.#touch = new TouchWatch(context.markets[instrument]!, settings.snapshots)
-    this.#staleUs = spanUs(settings.staleSeconds)
+    this.#touch = touch
     this.#halfLifeUs = settings.halfLifeSeconds * SECOND_US
     this.#decayPerUs = Math.LN2 / this.#halfLifeUs
   }
@@ -68,7 +57,7 @@ class Spread implements Feature {
     }
     if (touch.compared && touch.ask - touch.bid > touch.askBefore - touch.bidBefore) this.#widenedUs = timeUs
     this.#standing = touch.sound ? touch.ask - touch.bid : Number.NaN
-    this.#standsUntilUs = touch.touchedUs + this.#staleUs
+    this.#standsUntilUs = touch.touchedUs + touch.staleUs
   }
 
   /** Adds the spread that stood since the last call. */
@@ -101,7 +90,7 @@ class Spread implements Feature {
 
   write(out: Float64Array, at: number, nowUs: number): void {
     const touch = this.#touch
-    if (!touch.fresh(nowUs, this.#staleUs)) {
+    if (!touch.fresh(nowUs)) {
       out.fill(Number.NaN, at, at + 5)
       return
     }

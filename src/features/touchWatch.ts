@@ -14,10 +14,31 @@
 import { BID } from '../market/book.ts'
 import type { MarketState } from '../market/marketState.ts'
 import { Flag, Kind, type TapeBatch } from '../market/tape.ts'
+import type { FeatureContext } from './feature.ts'
+import { INSTRUMENT_SETTING, namedInstrument, SNAPSHOTS_SETTING, STALE_SETTING, spanUs } from './settingLists.ts'
+
+/** Settings of a family that speaks of the touch as it stands now. */
+export const TOUCH_SETTINGS = {
+  instrument: INSTRUMENT_SETTING,
+  snapshots: SNAPSHOTS_SETTING,
+  staleSeconds: STALE_SETTING,
+} as const
+
+/** The watch such settings ask for, and the instrument it is of. @throws {GimbalError} `instrument-unknown`. */
+export function watchTouch(
+  settings: { readonly instrument: string; readonly staleSeconds: number; readonly snapshots?: boolean },
+  context: FeatureContext,
+): { readonly instrument: number; readonly market: MarketState; readonly touch: TouchWatch } {
+  const instrument = namedInstrument(context, settings.instrument)
+  const market = context.markets[instrument]!
+  return { instrument, market, touch: new TouchWatch(market, settings.snapshots, spanUs(settings.staleSeconds)) }
+}
 
 export class TouchWatch {
   readonly #market: MarketState
   readonly #snapshots: boolean
+  /** How long a touch that is not heard again is known, µs. */
+  readonly staleUs: number
   #touched = false
   #bookSeen = false
   #bidQuoted = false
@@ -41,10 +62,14 @@ export class TouchWatch {
   /** When the book or the quotes that make the touch were last heard, µs. */
   touchedUs = Number.NEGATIVE_INFINITY
 
-  /** @param snapshots Whether the book comes as full snapshots: a reset is then the next book and no break. */
-  constructor(market: MarketState, snapshots = false) {
+  /**
+   * @param snapshots Whether the book comes as full snapshots: a reset is then the next book and no break.
+   * @param staleUs How long a touch that is not heard again is known.
+   */
+  constructor(market: MarketState, snapshots = false, staleUs = Number.POSITIVE_INFINITY) {
     this.#market = market
     this.#snapshots = snapshots
+    this.staleUs = staleUs
   }
 
   /** Mid of the last sound touch since the last break, in ticks; NaN when there is none. */
@@ -52,9 +77,9 @@ export class TouchWatch {
     return this.known ? (this.bid + this.ask) / 2 : Number.NaN
   }
 
-  /** Whether the touch is sound and was heard within `staleUs` before `nowUs`. */
-  fresh(nowUs: number, staleUs: number): boolean {
-    return this.sound && nowUs - this.touchedUs <= staleUs
+  /** Whether the touch is sound and was heard within {@link staleUs} before `nowUs`. */
+  fresh(nowUs: number): boolean {
+    return this.sound && nowUs - this.touchedUs <= this.staleUs
   }
 
   /** Takes a row the market already has. Returns true when it ended a message that spoke of the touch or broke it. */

@@ -19,7 +19,8 @@ import type { TapeBatch } from '../market/tape.ts'
 import type { Feature, FeatureFamily } from './feature.ts'
 import { OncePerPoint } from './oncePerPoint.ts'
 import { traded } from './priced.ts'
-import { namedInstrument, readSteps, secondsLabel } from './secondsList.ts'
+import { readStep, secondsLabel, windowsOf } from './secondsList.ts'
+import { INSTRUMENT_SETTING, namedInstrument } from './settingLists.ts'
 import { TradedCells } from './tradedCells.ts'
 
 interface Windows {
@@ -87,11 +88,11 @@ class Volume implements Feature {
   }
 }
 
-function windowsOf(settings: Readonly<Record<string, SettingValue>>): Windows {
-  const intervalUs = Math.round(Number(settings['intervalSeconds']) * SECOND_US)
+function stepsOf(settings: Readonly<Record<string, SettingValue>>): Windows {
+  const { intervalUs, windows } = windowsOf('feature volume', settings)
   const days = Number(settings['profileDays'])
   const day = DAY_US / intervalUs
-  if (!Number.isInteger(day) || !Number.isInteger(days) || (days + 1) * day > 2 ** 20)
+  if (!Number.isInteger(day) || (days + 1) * day > 2 ** 20)
     throw new GimbalError(
       'config-invalid',
       'Feature volume needs a day of whole intervals and whole days, not too many',
@@ -103,8 +104,8 @@ function windowsOf(settings: Readonly<Record<string, SettingValue>>): Windows {
     )
   return {
     intervalUs,
-    windows: readSteps('feature volume windowsSeconds', settings['windowsSeconds'], intervalUs),
-    history: readSteps('feature volume historySeconds', settings['historySeconds'], intervalUs)[0]!,
+    windows,
+    history: readStep('feature volume historySeconds', settings['historySeconds'], intervalUs),
     days,
     day,
   }
@@ -115,7 +116,7 @@ export const VOLUME: FeatureFamily = {
   summary: 'Traded volume over windows, against history and against what is usual at this time of day.',
   version: 2,
   settings: {
-    instrument: { default: '', doc: 'Instrument; the target when empty.' },
+    instrument: INSTRUMENT_SETTING,
     intervalSeconds: {
       default: 300,
       min: 1e-3,
@@ -124,10 +125,10 @@ export const VOLUME: FeatureFamily = {
     },
     windowsSeconds: { default: '300,3600', doc: 'Windows in seconds, between commas: whole cells.' },
     historySeconds: { default: '86400', doc: 'History compared with, in seconds.' },
-    profileDays: { default: 14, min: 1, max: 60, doc: 'Days the profile of the day is made of.' },
+    profileDays: { default: 14, min: 1, max: 60, whole: true, doc: 'Days the profile of the day is made of.' },
   },
   outputs(settings) {
-    const { intervalUs, windows } = windowsOf(settings)
+    const { intervalUs, windows } = stepsOf(settings)
     return windows.flatMap((count) => {
       const label = secondsLabel(count * intervalUs)
       return [
@@ -140,8 +141,8 @@ export const VOLUME: FeatureFamily = {
   },
   suits: (tape) => traded(tape, tape.target),
   build(settings, context) {
-    const index = namedInstrument(settings['instrument'], context)
-    const feature = new Volume(index, context.universe.at(index), context.markets[index]!, windowsOf(settings))
-    return new OncePerPoint(feature, windowsOf(settings).intervalUs, this.outputs(settings).length)
+    const index = namedInstrument(context, settings['instrument'])
+    const feature = new Volume(index, context.universe.at(index), context.markets[index]!, stepsOf(settings))
+    return new OncePerPoint(feature, stepsOf(settings).intervalUs, this.outputs(settings).length)
   },
 }

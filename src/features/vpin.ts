@@ -76,7 +76,7 @@ export function vpinBulk(
 
 const SETTINGS = {
   instrument: INSTRUMENT_SETTING,
-  buckets: { default: 50, min: 1, max: 100_000, doc: 'complete buckets summed' },
+  buckets: { default: 50, min: 1, max: 100_000, whole: true, doc: 'complete buckets summed' },
   bucketLots: { default: 0, min: 0, doc: 'lots in a bucket; 0 to learn it' },
   bucketSeconds: { default: 2, min: 0.001, doc: 'time a learnt bucket takes at the mean rate of trading, seconds' },
   learnSeconds: { default: 60, min: 0.001, doc: 'seconds of trading before the first learnt bucket' },
@@ -178,9 +178,8 @@ class Vpin implements Feature {
     const instrument = namedInstrument(context, settings.instrument)
     this.instruments = [instrument]
     this.#market = context.markets[instrument]!
-    const buckets = Math.floor(settings.buckets)
-    this.#bySide = new Buckets(buckets)
-    this.#bulk = new Buckets(buckets)
+    this.#bySide = new Buckets(settings.buckets)
+    this.#bulk = new Buckets(settings.buckets)
     this.#bucketLots = settings.bucketLots
     this.#bucketUs = spanUs(settings.bucketSeconds)
     this.#learnUs = spanUs(settings.learnSeconds)

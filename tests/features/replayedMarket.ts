@@ -89,6 +89,7 @@ export class PriceHistory {
     let breaks = 0
     let bid = [0, 0]
     let ask = [0, 0]
+    let spoken = false
     let touchUs = Number.NEGATIVE_INFINITY
     let barUntilUs = Number.NEGATIVE_INFINITY
     const state = (row: number, value: number, heardUs: number, barUs: number) => {
@@ -126,8 +127,10 @@ export class PriceHistory {
         if (rowKind === kind) hear(row, kind === Kind.OPEN_INTEREST ? lots : rows.value[row]!)
         continue
       }
+      spoken ||= rowKind === Kind.DEPTH || rowKind === Kind.QUOTE
       if (!(flags & Flag.END)) continue
-      if (rowKind === Kind.DEPTH || rowKind === Kind.QUOTE) {
+      if (spoken) {
+        spoken = false
         const best = book.seen
           ? [book.bid, book.ask]
           : [bid[1]! > 0 ? bid[0] : undefined, ask[1]! > 0 ? ask[0] : undefined]

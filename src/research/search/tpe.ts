@@ -35,14 +35,27 @@ import {
 } from './searchSpace.ts'
 
 export const TPE_SETTINGS = {
-  startup: { default: 20, min: 1, max: 1e6, doc: 'First trials, drawn at random, before anything is learnt.' },
+  startup: {
+    default: 20,
+    min: 1,
+    max: 1e6,
+    whole: true,
+    doc: 'First trials, drawn at random, before anything is learnt.',
+  },
   gamma: { default: 0.15, min: 0.01, max: 0.5, doc: 'Share of trials that count as good.' },
-  goodMax: { default: 25, min: 1, max: 1e6, doc: 'At most this many trials count as good.' },
-  candidates: { default: 24, min: 1, max: 10_000, doc: 'Draws from the good density a value is chosen among.' },
+  goodMax: { default: 25, min: 1, max: 1e6, whole: true, doc: 'At most this many trials count as good.' },
+  candidates: {
+    default: 24,
+    min: 1,
+    max: 10_000,
+    whole: true,
+    doc: 'Draws from the good density a value is chosen among.',
+  },
   parallel: {
     default: 8,
     min: 0,
     max: 100_000,
+    whole: true,
     doc: 'Trial n learns from trials below n − parallel only, so that many can run at once with the same result.',
   },
 } as const satisfies SettingsShape
@@ -57,7 +70,7 @@ type Numeric = Exclude<Parameter, ChoiceParameter>
 export function tpe(space: SearchSpace, seed: number, given: Readonly<Record<string, SettingValue>> = {}): Proposer {
   const settings = readSettings('search tpe', TPE_SETTINGS, given)
   const names = orderedParameters(space)
-  const parallel = Math.floor(settings.parallel)
+  const { parallel } = settings
 
   function propose(number: number, known: readonly Tried[], open: readonly Configuration[]): Configuration {
     if (known.length < settings.startup) return drawOf(space, seed, number)

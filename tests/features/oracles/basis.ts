@@ -2,7 +2,7 @@
 
 import { Kind } from '../../../src/market/tape.ts'
 import type { Oracle } from '../oracle.ts'
-import { columns, instrumentOf, known, lastBefore, mean, PriceHistory, rowsOf, steps, sum } from '../replayedMarket.ts'
+import { columns, instrumentOf, known, mean, PriceHistory, steps, sum } from '../replayedMarket.ts'
 
 const KINDS: Record<string, number> = { index: Kind.INDEX, mark: Kind.MARK, forward: Kind.FORWARD }
 const YEAR_US = 365 * 86_400e6
@@ -23,15 +23,11 @@ export const basis: Oracle = ({ rows, universe, target, settings, timesUs }) => 
   )
   const unit = other === undefined ? 1 : universe.at(other).ticks.size
   const at = (point: number) => Math.log((price.value(point) * instrument.ticks.size) / (reference.value(point) * unit))
-  const settled = rowsOf(rows, index).filter((row) => rows.kind[row] === Kind.FUNDING)
-  const settledUs = settled.map((row) => rows.timeUs[row]!)
   const carried = (nowUs: number) => {
     const expiries = [instrument.expiryUs, other === undefined ? Number.POSITIVE_INFINITY : universe.at(other).expiryUs]
     const expiry = expiries.find(Number.isFinite)
     if (expiry !== undefined) return expiry - nowUs >= 3600e6 ? expiry - nowUs : Number.NaN
-    if (instrument.kind !== 'perp') return Number.NaN
-    const row = settled[lastBefore(settledUs, nowUs)]
-    return (row === undefined ? 0 : rows.lots[row]!) || instrument.spec.fundingIntervalUs || Number.NaN
+    return instrument.kind === 'perp' ? 8 * 3600e6 : Number.NaN
   }
   return columns(3 + changes.length, timesUs, (nowUs) => {
     const last = price.pointAt(nowUs)
