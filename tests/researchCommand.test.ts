@@ -6,15 +6,17 @@
  * features and small studies. Wrong wishes are put to the command itself, which is quicker.
  */
 
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { research } from '../src/apps/commands/research.ts'
 import type { ResearchOptions } from '../src/apps/investigation.ts'
 import { Terminal } from '../src/apps/terminal.ts'
+import { ModelRegistry } from '../src/models/modelRegistry.ts'
 import { loadDataset } from '../src/research/dataset.ts'
 import { TrialLedger } from '../src/research/trialLedger.ts'
+import type { BacktestComparison } from '../src/research/verdict.ts'
 import { ensureBuilt } from './built.ts'
 import { ended, type Said, startGimbal, writeBars } from './commandLine.ts'
 
@@ -90,6 +92,22 @@ describe('a study', () => {
     expect(trialCount).toBe(2)
   })
 
+  test('of which a check was left out claims nothing: the text, the data and the page say that it was not judged', async () => {
+    const sentence = 'Not judged: checks for knowledge of the future were left out; '
+    const { verdict, leaks } = json(first)
+    expect([verdict.finding, leaks]).toEqual(['not-judged', null])
+    expect(verdict.sentence.startsWith(sentence)).toBe(true)
+    const page = readFileSync(at('one', 'research.html'), 'utf8')
+    expect(page).toContain('NOT JUDGED')
+    expect(page).toContain(sentence.trim())
+    const text = await gimbal(...STUDY, '--no-placebos', '--threads', '1', '--out', 'quick', '--models', 'models-one')
+    expect(text.code).toBe(0)
+    expect(text.out.replaceAll(/\s+/g, ' ')).toContain(
+      'Not judged: placebos and checks for knowledge of the future were left out; ',
+    )
+    expect(text.out).not.toMatch(/beats|No edge/)
+  })
+
   test('made again tries nothing new; with other settings it does, and the report tells of all', async () => {
     const [again, more] = [
       await gimbal(...STUDY, ...HERE, '--no-placebos'),
@@ -136,6 +154,130 @@ describe('a study', () => {
     expect(new Set(trials.map(({ policy }) => policy))).toContain('trees on variance over 10 s')
     expect(existsSync(at('cut', 'research.json'))).toBe(false)
   }, 60_000)
+})
+
+describe('what is learnt is traded on', () => {
+  const TARGET = 'btc-usdt-perp@binance-usdm'
+  const MODELS = ['--models', 'models-traded']
+  let found: Said
+
+  beforeAll(async () => {
+    mkdirSync(at('traded'))
+    writeBars(at('traded', 'BTC_USDT_USDT-1h-futures.csv'), 45 * 24, 3600e3, 2)
+    const imported = await gimbal('import', 'traded/BTC_USDT_USDT-1h-futures.csv', '--catalog', 'traded/catalog')
+    expect(imported.code).toBe(0)
+    found = await gimbal(
+      ...['research', '--catalog', 'traded/catalog', '--bars', '1h', '--forecast', 'variance:4h', '--every', '1h'],
+      ...['--only', 'ewma-variance,regime', '--configurations', '1', '--windows', '3', '--groups', '0'],
+      ...['--no-placebos', '--check', '1', '--threads', '1', '--out', 'traded/out', ...MODELS, '--json'],
+    )
+  }, 60_000)
+
+  test('by the volatility target, told of variance and told of turbulence, against one run that is told nothing', () => {
+    expect([found.code, found.err.includes('fault')]).toEqual([0, false])
+    const { backtests, models, skill, notes, verdict } = json(found)
+    expect(models.map(({ name }: { name: string }) => name)).toEqual([
+      `${TARGET}-variance-4h-research`,
+      `${TARGET}-variance-4h-research-walk`,
+      `${TARGET}-turbulence-1h-research`,
+    ])
+    expect(backtests.map(({ told, setting }: BacktestComparison) => [told, setting])).toEqual([
+      [['variance'], 'volatilityFrom=model forecastHours=4'],
+      [['turbulence'], 'turbulenceCut=0.5'],
+    ])
+    const [variance, turbulence] = backtests as [BacktestComparison, BacktestComparison]
+    expect(turbulence.reportWithout).toBe(variance.reportWithout)
+    expect(turbulence.costsWithout).toBe(variance.costsWithout)
+    for (const { costsWith, costsWithout, fromUs } of [variance, turbulence]) {
+      expect(Math.min(costsWith, costsWithout)).toBeGreaterThan(0)
+      expect(fromUs).toBeGreaterThanOrEqual(skill[0].fromUs)
+    }
+    const registry = new ModelRegistry(at('models-traded'))
+    const { trained, parents } = registry.find(models[2].id).artifact
+    expect(trained.toUs).toBeLessThanOrEqual(skill[0].fromUs)
+    expect(parents).toEqual([])
+    for (const { id } of models.slice(0, 2)) expect(registry.find(id).artifact.parents).toEqual([models[2].id])
+    expect(notes.join(' ')).toContain(`The model of turbulence (${TARGET}-turbulence-1h-research) was fitted to`)
+    expect(verdict.reasons.at(-1)).toMatch(/^volatility-target told of turbulence: .*; deepest fall .* % against .* %$/)
+  })
+
+  test('and every decision of those runs comes out the same from their journals', async () => {
+    const runs = ['with-the-model', 'with-the-turbulence-model']
+    const replays = await Promise.all(
+      runs.map((run) =>
+        gimbal(
+          'replay',
+          `traded/out/runs/volatility-target-${run}`,
+          '--catalog',
+          'traded/catalog',
+          ...MODELS,
+          '--json',
+        ),
+      ),
+    )
+    for (const [index, replay] of replays.entries()) {
+      expect(replay.code).toBe(0)
+      const report = JSON.parse(
+        readFileSync(at('traded', 'out', 'runs', `volatility-target-${runs[index]}`, 'report.json'), 'utf8'),
+      )
+      expect(JSON.stringify(report)).toContain(json(replay).journal)
+      expect(json(replay).acts).toBeGreaterThan(0)
+    }
+  })
+
+  test('and training keeps models of its own beside them, under names that mean one each', async () => {
+    const trained = await gimbal(
+      ...['train', '--catalog', 'traded/catalog', '--bars', '1h', '--forecast', 'variance:4h', '--every', '1h'],
+      ...[
+        '--only',
+        'ewma-variance,regime',
+        '--trials',
+        '0',
+        '--windows',
+        '1',
+        '--out',
+        'traded/train',
+        '--threads',
+        '1',
+      ],
+      ...[...MODELS, '--json'],
+    )
+    const { name, turbulence } = json(trained)
+    expect([name, turbulence.name]).toEqual([`${TARGET}-variance-4h-train`, `${TARGET}-turbulence-1h-train`])
+    const registry = new ModelRegistry(at('models-traded'))
+    for (const { artifact } of registry.list()) expect(registry.find(artifact.name).artifact.id).toBe(artifact.id)
+    expect(registry.find(name).artifact.parents).toEqual([turbulence.id])
+  })
+
+  test('by whoever names the model, and by two of one forecast only when one of them is left out', async () => {
+    const backtest = (...args: string[]) =>
+      gimbal(
+        ...['backtest', '--catalog', 'traded/catalog', '--bars', '1h', '--policy', 'volatility-target'],
+        ...['--set', 'targetYearly=0.05', ...MODELS, ...args],
+      )
+    const model = (name: string) => ['--model', `${TARGET}-${name}`]
+    const cut = ['--set', 'turbulenceCut=0.5', ...model('turbulence-1h-research')]
+    const forecast = ['--set', 'volatilityFrom=model', '--set', 'forecastHours=4']
+    const walk = [...forecast, ...model('variance-4h-research-walk')]
+    const [calmed, twice] = await Promise.all([
+      backtest(...cut, '--out', 'traded/calmed', '--json'),
+      backtest(...walk, ...model('variance-4h-research'), '--out', 'traded/twice'),
+    ])
+    // The same run as in the research: the model is used as it was judged.
+    const judged = readFileSync(
+      at('traded', 'out', 'runs', 'volatility-target-with-the-turbulence-model', 'report.json'),
+      'utf8',
+    )
+    expect(calmed.code).toBe(0)
+    expect(judged).toContain(`"endEquity":${json(calmed).performance.endEquity}`)
+    expect([twice.code, twice.err.replaceAll(/\s+/g, ' ')]).toEqual([
+      2,
+      expect.stringContaining(
+        `forecast the same: give it one of them first: ${TARGET}-variance-4h-research-walk second: ${TARGET}-variance-4h-research`,
+      ),
+    ])
+    expect(existsSync(at('traded', 'twice'))).toBe(false)
+  })
 })
 
 describe('a hold-out', () => {

@@ -225,12 +225,20 @@ export function buildProgram(): Command {
       'groups of combinatorial purged cross-validation, two tested at a time; 0 leaves it out',
       '6',
     )
-    .option('--no-placebos', 'leave out the placebos')
-    .option('--check <n>', 'record again from n cut tapes: no figure may know the future; 0 leaves it out', '2')
+    .option('--no-placebos', 'leave out the placebos; nothing is claimed then')
+    .option(
+      '--check <n>',
+      'record again from n cut tapes: no figure may know the future; 0 leaves it out, and nothing is claimed then',
+      '2',
+    )
     .addOption(new Option('--risk <key=value>', RISK_OPTION).argParser(collect).default([], 'defaults'))
     .option('--no-trade', 'leave out trading')
     .option('--threads <n>', 'threads the trees are grown on; the result is the same', '2')
-    .option('--models <dir>', 'registry the models are written to', 'models')
+    .option(
+      '--models <dir>',
+      'registry the models are written to: …-research is fitted to everything, …-research-walk is what was judged',
+      'models',
+    )
     .option('--hold-out <name>', 'judge on this declared hold-out too; catalog and ledger remember that it was opened')
     .option('--again', 'open a hold-out that was opened before; the report says so')
     .option('--out <dir>', 'where the report, the ledger and the datasets go', 'out/research')
@@ -252,7 +260,7 @@ export function buildProgram(): Command {
     .option('--windows <n>', 'windows of the walk-forward', '6')
     .option('--first <share>', 'share of the history before the first judged forecast', '0.4')
     .option('--threads <n>', 'threads; the result is the same', '2')
-    .option('--models <dir>', 'registry the model is written to', 'models')
+    .option('--models <dir>', 'registry the models are written to, under names that end in -train', 'models')
     .option('--out <dir>', 'where the ledger, the search and the datasets go', 'out/train')
     .action(act(async () => (await import('./commands/train.ts')).train))
 
