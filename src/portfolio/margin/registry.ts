@@ -4,11 +4,12 @@ import { GimbalError } from '../../core/errors.ts'
 import type { Book, VenueAccount } from '../book.ts'
 import type { MarketView } from '../marketView.ts'
 import { deribitStandard } from './deribitStandard.ts'
+import { derivePortfolio } from './derivePortfolio.ts'
 import { hyperliquid } from './hyperliquid.ts'
 import type { MarginEngine, MarginReport } from './marginEngine.ts'
 
 const ENGINES: ReadonlyMap<string, MarginEngine> = new Map(
-  [hyperliquid(), deribitStandard()].map((engine) => [engine.name, engine]),
+  [hyperliquid(), deribitStandard(), derivePortfolio()].map((engine) => [engine.name, engine]),
 )
 
 /** Names that {@link marginEngine} knows. */
