@@ -4,6 +4,7 @@
  */
 
 import { describe, expect, test } from 'vitest'
+import { testPerpetual } from '../../tests/testPerpetual.ts'
 import { type Journal, NoJournal } from '../journal/journal.ts'
 import { Instrument, Universe } from '../market/instrument.ts'
 import type { Intent, Order, OrderEvent } from '../market/order.ts'
@@ -12,24 +13,7 @@ import type { Policy, PolicyContext } from '../policies/policy.ts'
 import { type GateAct, OpenGate } from '../risk/gate.ts'
 import { Engine, type VenuePort } from './engine.ts'
 
-const universe = new Universe(
-  ['BTC', 'ETH'].map(
-    (base) =>
-      new Instrument({
-        base,
-        quote: 'USDT',
-        kind: 'perp',
-        venue: 'test',
-        venueSymbol: `${base}USDT`,
-        payoff: 'linear',
-        settle: 'USDT',
-        tickSize: '0.1',
-        lotSize: '0.001',
-        multiplier: '1',
-        source: 'test',
-      }),
-  ),
-)
+const universe = new Universe(['BTC', 'ETH'].map((base) => new Instrument(testPerpetual(base))))
 
 const INTENT: Intent = { instrument: 0, side: 1, lots: 10, type: 'limit', tick: 999 }
 

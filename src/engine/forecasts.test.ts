@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { artificialModel, clockFeatures, linear } from '../../tests/models/artificialModels.ts'
+import { testPerpetual } from '../../tests/testPerpetual.ts'
 import { SECOND_US } from '../core/clock.ts'
 import { type FeatureSetSpec, featureNames, schemaHash } from '../features/featureSet.ts'
 import { FileJournal } from '../journal/fileJournal.ts'
@@ -32,24 +33,7 @@ import { type BuildEngine, MuteVenue, replayJournal } from './replayJournal.ts'
 const ROOT = mkdtempSync(join(tmpdir(), 'gimbal-forecasts-'))
 afterAll(() => rmSync(ROOT, { recursive: true, force: true }))
 
-const universe = new Universe(
-  ['BTC', 'ETH'].map(
-    (base) =>
-      new Instrument({
-        base,
-        quote: 'USDT',
-        kind: 'perp',
-        venue: 'test',
-        venueSymbol: `${base}USDT`,
-        payoff: 'linear',
-        settle: 'USDT',
-        tickSize: '0.1',
-        lotSize: '0.001',
-        multiplier: '1',
-        source: 'test',
-      }),
-  ),
-)
+const universe = new Universe(['BTC', 'ETH'].map((base) => new Instrument(testPerpetual(base))))
 const [BTC, ETH] = universe.instruments.map(({ id }) => id) as [string, string]
 const START = 1_700_000_000 * SECOND_US
 const CASH = { USDT: 100_000 }

@@ -10,11 +10,12 @@ import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from '
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { testPerpetual } from '../../tests/testPerpetual.ts'
 import { Random } from '../core/random.ts'
 import { FileJournal } from '../journal/fileJournal.ts'
 import type { JournalHeader } from '../journal/header.ts'
 import { JournalReader, verifyJournal } from '../journal/journalReader.ts'
-import { Instrument, type InstrumentSpec, Universe } from '../market/instrument.ts'
+import { Instrument, Universe } from '../market/instrument.ts'
 import type { AccountEvent, Intent, OrderEvent } from '../market/order.ts'
 import { Flag, Kind, MemoryTape, MergedTape, TapeBatch } from '../market/tape.ts'
 import type { Policy, PolicyContext } from '../policies/policy.ts'
@@ -29,19 +30,7 @@ let directories = 0
 const freshDirectory = () => join(ROOT, String(++directories))
 
 const START_US = 1_720_000_000_000_000
-const SPECS: InstrumentSpec[] = ['BTC', 'ETH'].map((base) => ({
-  base,
-  quote: 'USDT',
-  kind: 'perp',
-  venue: 'test',
-  venueSymbol: `${base}USDT`,
-  payoff: 'linear',
-  settle: 'USDT',
-  tickSize: '0.1',
-  lotSize: '0.001',
-  multiplier: '1',
-  source: 'test',
-}))
+const SPECS = ['BTC', 'ETH'].map((base) => testPerpetual(base))
 const HEADER: JournalHeader = {
   gimbal: 'test',
   rows: 'inline',

@@ -4,27 +4,14 @@
  */
 
 import { describe, expect, test } from 'vitest'
+import { testPerpetual } from '../../tests/testPerpetual.ts'
 import { Instrument, Universe } from '../market/instrument.ts'
 import { chooseFeatures, type FeatureChoice } from './chooseFeatures.ts'
 import { FAMILIES } from './families.ts'
 import type { TapeContents } from './feature.ts'
 import { featureNames } from './featureSet.ts'
 
-const universe = new Universe([
-  new Instrument({
-    base: 'BTC',
-    quote: 'USDT',
-    kind: 'perp',
-    venue: 'test',
-    venueSymbol: 'BTCUSDT',
-    payoff: 'linear',
-    settle: 'USDT',
-    tickSize: '0.1',
-    lotSize: '0.001',
-    multiplier: '1',
-    source: 'test',
-  }),
-])
+const universe = new Universe([new Instrument(testPerpetual())])
 const tape = (...streams: string[]): TapeContents => ({ universe, target: 0, streams: [streams] })
 const CHOICE: FeatureChoice = { sampling: { every: 'time', intervalUs: 1_000_000 } }
 const chosen = (contents: TapeContents, choice: Partial<FeatureChoice> = {}) =>

@@ -7,29 +7,17 @@
  */
 
 import { describe, expect, test } from 'vitest'
+import { testPerpetual } from '../../tests/testPerpetual.ts'
 import { SECOND_US } from '../core/clock.ts'
-import { Instrument, type InstrumentSpec, Universe } from '../market/instrument.ts'
+import { Instrument, Universe } from '../market/instrument.ts'
 import { MarketState } from '../market/marketState.ts'
 import { Flag, Kind, TapeBatch } from '../market/tape.ts'
 import { FAMILIES } from './families.ts'
 import { describeFeatures, FeatureSet, type FeatureSetSpec, featureNames, schemaHash } from './featureSet.ts'
 import { RollingNormaliser } from './rollingNormaliser.ts'
 
-const SPEC: InstrumentSpec = {
-  base: 'BTC',
-  quote: 'USDT',
-  kind: 'perp',
-  venue: 'test',
-  venueSymbol: 'BTCUSDT',
-  payoff: 'linear',
-  settle: 'USDT',
-  tickSize: '0.1',
-  lotSize: '0.001',
-  multiplier: '1',
-  source: 'test',
-}
 const BTC = 'BTC-USDT-PERP@test'
-const universe = new Universe([new Instrument(SPEC), new Instrument({ ...SPEC, base: 'ETH', venueSymbol: 'ETHUSDT' })])
+const universe = new Universe(['BTC', 'ETH'].map((base) => new Instrument(testPerpetual(base))))
 
 const FEATURES: FeatureSetSpec = {
   target: BTC,

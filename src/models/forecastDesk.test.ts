@@ -7,30 +7,18 @@
 
 import { describe, expect, test } from 'vitest'
 import { clockFeatures } from '../../tests/models/artificialModels.ts'
+import { testPerpetual } from '../../tests/testPerpetual.ts'
 import { HOUR_US, SECOND_US } from '../core/clock.ts'
 import { FAMILIES } from '../features/families.ts'
 import type { Feature } from '../features/feature.ts'
 import { type FeatureSetSpec, schemaHash } from '../features/featureSet.ts'
-import { Instrument, type InstrumentSpec, Universe } from '../market/instrument.ts'
+import { Instrument, Universe } from '../market/instrument.ts'
 import { MarketState } from '../market/marketState.ts'
 import { Flag, Kind, TapeBatch } from '../market/tape.ts'
 import type { Quantity } from './forecast.ts'
 import { ForecastDesk, type Forecaster, type ForecastSlot } from './forecastDesk.ts'
 
-const SPEC: InstrumentSpec = {
-  base: 'BTC',
-  quote: 'USDT',
-  kind: 'perp',
-  venue: 'test',
-  venueSymbol: 'BTCUSDT',
-  payoff: 'linear',
-  settle: 'USDT',
-  tickSize: '0.1',
-  lotSize: '0.001',
-  multiplier: '1',
-  source: 'test',
-}
-const universe = new Universe([new Instrument(SPEC), new Instrument({ ...SPEC, base: 'ETH', venueSymbol: 'ETHUSDT' })])
+const universe = new Universe(['BTC', 'ETH'].map((base) => new Instrument(testPerpetual(base))))
 const [BTC, ETH] = ['BTC-USDT-PERP@test', 'ETH-USDT-PERP@test']
 const START = 1_700_000_000 * SECOND_US
 

@@ -85,7 +85,7 @@ test('a clock among moved features does not tell the hour', () => {
   const turn = (row: number) => (2 * Math.PI * row) / 96
   const sine = Float64Array.from({ length: rows }, (_, row) => Math.sin(turn(row)))
   const cosine = Float64Array.from({ length: rows }, (_, row) => Math.cos(turn(row)))
-  const explained = (columns: readonly Float64Array[]) =>
+  const explained = (columns: Table['columns']) =>
     columns.reduce((sum, column) => sum + correlation(column, cosine) ** 2, 0)
   expect(explained([sine, cosine])).toBeGreaterThan(0.99)
   for (let seed = 0; seed < 10; seed++)

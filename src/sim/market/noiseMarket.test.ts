@@ -7,27 +7,15 @@
  */
 
 import { describe, expect, test } from 'vitest'
-import { Instrument, type InstrumentSpec, Universe } from '../../market/instrument.ts'
+import { testPerpetual } from '../../../tests/testPerpetual.ts'
+import { Instrument, Universe } from '../../market/instrument.ts'
 import { MarketState } from '../../market/marketState.ts'
 import { Flag, Kind, MergedTape } from '../../market/tape.ts'
 import { type NoiseMarketOptions, noiseMarket } from './noiseMarket.ts'
 
-const SPEC: InstrumentSpec = {
-  base: 'BTC',
-  quote: 'USDT',
-  kind: 'perp',
-  venue: 'test',
-  venueSymbol: 'BTCUSDT',
-  payoff: 'linear',
-  settle: 'USDT',
-  tickSize: '0.1',
-  lotSize: '0.001',
-  multiplier: '1',
-  source: 'test',
-}
 const universe = new Universe([
-  new Instrument(SPEC),
-  new Instrument({ ...SPEC, kind: 'spot', venueSymbol: 'BTC/USDT' }),
+  new Instrument(testPerpetual()),
+  new Instrument(testPerpetual('BTC', { kind: 'spot', venueSymbol: 'BTC/USDT' })),
 ])
 const START = 1_735_689_600_000_000
 const DAY_US = 86_400e6
