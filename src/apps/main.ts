@@ -86,7 +86,7 @@ export function buildProgram(): Command {
   verb(
     program,
     'demo',
-    'Run two policies on a generated or imported market and write a page about it',
+    'Research on a generated or imported market, trade on it, and write two pages about it',
     'npm start -- --seed 7',
   )
     .option('--catalog <dir>', 'imported data to run on, instead of the generated market')
