@@ -638,3 +638,19 @@ test('columns that know the future are listed under a warning', () => {
   expect(text).toContain('Nothing above can be believed')
   expect(text).toContain('next/price 0.912 one step ahead')
 })
+
+test('a placebo is held against its own rival, says nothing where it was not run, and the rule of the choice is the verdict’s', () => {
+  const [first, second] = found.placebos as [(typeof found.placebos)[0], (typeof found.placebos)[0]]
+  const html = renderResearch({
+    ...full,
+    placebos: [first, { ...second, excess: Number.NaN, dieboldMariano: Number.NaN }],
+    overfitting: [{ ...found.overfitting[0]!, better: 12 }],
+  })
+  const { text } = section(html, 'placebos')
+  expect(text).toContain('features shifted placebo – – –')
+  // Permuted labels are judged against their mean: no line of the picture may call that the best baseline.
+  expect(text).not.toContain('best baseline')
+  expect(section(html, 'overfitting').text).toContain('12 all of them better than the best baseline')
+  expect(section(page, 'overfitting').text).toContain('2 of them better than the best baseline')
+  expect(section(page, 'overfitting').text).toContain('unless all of them are better than the best baseline')
+})

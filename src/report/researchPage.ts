@@ -55,7 +55,10 @@ const BADGES = {
 } as const
 
 const FINDINGS = {
-  edge: { text: 'FORECAST HAS SKILL', meaning: 'The forecast beats every baseline, and no check explains it away.' },
+  edge: {
+    text: 'FORECAST HAS SKILL',
+    meaning: 'Of one question at least the forecast beats every baseline, and no check explains it away.',
+  },
   'no-edge': { text: 'NO EDGE', meaning: 'The forecast does not beat every baseline, or a check explains it away.' },
   invalid: { text: 'NOT TO BE BELIEVED', meaning: 'A check that must fail on honest data did not.' },
   'not-judged': { text: 'NOT JUDGED', meaning: 'Checks that could explain it away were left out.' },
@@ -435,7 +438,7 @@ function regimeSection({ regimes }: ResearchResult): string {
     timesUs,
     states,
   )
-  return `${note('A hidden Markov model of returns, fitted to the first part of the history and filtered forwards: each moment knows only its past. States are named by their yearly volatility, calmest first.')}
+  return `${note('A hidden Markov model of returns, fitted to the first part of the history and filtered forwards: after that part each moment knows only its past, within it the parameters know the whole of it. States are named by their yearly volatility, calmest first.')}
 ${chart === '' ? empty('No moment has a probability for every state.') : chart}
 <div class="small">${table(
     'States',
@@ -458,7 +461,7 @@ function pathSection(result: ResearchResult): string {
     'Loss over that of the log-linear start, by path',
     'below zero the trees add something',
     excess,
-  )}${note(`Better on ${count(below)} of ${count(excess.length)} paths; on average ${signedShare(mean)}, from ${signedShare(Math.min(...found))} to ${signedShare(Math.max(...found))}.`)}
+  )}${note(`Better on ${count(below)} of ${count(found.length)} paths${found.length < excess.length ? ` that could be judged` : ''}; on average ${signedShare(mean)}, from ${signedShare(Math.min(...found))} to ${signedShare(Math.max(...found))}.`)}
 ${note(`By path, in order: ${excess.map(signedShare).join(', ')}.`)}`
 }
 
@@ -473,7 +476,7 @@ function overfittingSection(result: ResearchResult): string {
     return empty(
       'Nothing to show: one configuration was tried, so nothing was chosen among (or too few samples were judged to tell luck from skill).',
     )
-  const { configurations, pbo, logits, slope, spaLower, spaConsistent, spaUpper, realityCheck } = overfitting
+  const { configurations, better, pbo, logits, slope, spaLower, spaConsistent, spaUpper, realityCheck } = overfitting
   const few =
     configurations < 5
       ? note(
@@ -488,8 +491,8 @@ function overfittingSection(result: ResearchResult): string {
       : ''
   const mechanical = slope < -0.9 && slope > -1.1
   return `${firstOnly(result)}<dl class="key">
-${cell('Configurations', count(configurations), 'each counts as a trial')}
-${cell('Probability of backtest overfitting', share(pbo), 'how often the best in one half of the time was at or below the median in the other; below 50 % is needed')}
+${cell('Configurations', count(configurations), `${better === configurations ? 'all' : count(better)} of them better than the best baseline; each counts as a trial`)}
+${cell('Probability of backtest overfitting', share(pbo), 'how often the best in one half of the time was at or below the median in the other; below 50 % is needed, unless all of them are better than the best baseline')}
 ${cell('Slope', two(slope), `of the other half’s performance on the choosing half’s${mechanical ? '; −1 is what two halves of one whole give where the same configuration always wins' : ''}`)}
 ${cell('SPA p', chance(spaConsistent), `consistent; lower ${chance(spaLower)}, upper ${chance(spaUpper)}: whether the best configuration beats the best baseline, counted as the best of all; below 0.05 is needed`)}
 ${cell('Reality check p', chance(realityCheck), 'White’s, of the same question; poor configurations among them make it harder to pass')}
@@ -525,17 +528,17 @@ function placeboSection({ placebos, skill }: ResearchResult): string {
       cells: [
         two(placebo.dieboldMariano),
         signedShare(placebo.excess),
-        placebo.claims ? '<b class="negative">yes</b>' : 'no',
+        placebo.claims ? '<b class="negative">yes</b>' : known(placebo.dieboldMariano, () => 'no'),
       ],
     }),
   )
   const items = placebos.map(({ name, doc }) => `<li><b>${escaped(name)}</b><span>${escaped(doc)}</span></li>`)
-  return `${note('The same learner where nothing can be learnt. Left of the dashed line a placebo would be taken for skill, and then nothing on this page could be believed. To the right it only lost to the best baseline, which is what nonsense should do.')}
+  return `${note('The same learner where nothing can be learnt. Left of the dashed line a placebo would be taken for skill, and then nothing on this page could be believed. To the right it only lost to what it is held against, which is what nonsense should do: the list below says what that is of each.')}
 ${pointTable({
-  caption: 'Diebold-Mariano t against the best baseline, beside the result’s own',
-  heads: ['t', 'loss over the best’s', 'taken for skill'],
+  caption: 'Diebold-Mariano t against what each is held against, beside the result’s own',
+  heads: ['t', 'loss over the rival’s', 'taken for skill'],
   lines: [
-    { at: 0, name: 'as good as the best baseline' },
+    { at: 0, name: 'as good as the rival' },
     { at: PLACEBO_T, name: 'taken for skill beyond' },
   ],
   whole: true,
