@@ -8,7 +8,8 @@ import { Universe } from '../market/instrument.ts'
 import { idealInstrument } from './idealVenue.ts'
 import { buildPolicy, POLICIES } from './registry.ts'
 
-const universe = new Universe([idealInstrument('spot'), idealInstrument('perp')])
+const option = idealInstrument('perp', 'ETH', { kind: 'option', expiry: '2026-01-30', strike: '3000', right: 'call' })
+const universe = new Universe([idealInstrument('spot'), idealInstrument('perp'), option])
 
 test.each(Object.keys(POLICIES))('%s is built by its name, and again from what it says of itself', (name) => {
   const policy = buildPolicy(name, {}, universe)
@@ -21,7 +22,7 @@ test('an unknown policy is refused with the list of known ones', () => {
   expect(() => buildPolicy('toString', {}, universe)).toThrow(
     expect.objectContaining({
       code: 'config-invalid',
-      facts: { asked: 'toString', known: 'market-maker carry volatility-target' },
+      facts: { asked: 'toString', known: Object.keys(POLICIES).join(' ') },
     }),
   )
 })

@@ -4,8 +4,12 @@ import { GimbalError } from '../core/errors.ts'
 import type { SettingsShape, SettingValue } from '../core/settings.ts'
 import type { Universe } from '../market/instrument.ts'
 import { CARRY_SETTINGS, Carry } from './carry.ts'
+import { DELTA_HEDGER_SETTINGS, DeltaHedger } from './deltaHedger.ts'
+import { GAMMA_SCALPER_SETTINGS, GammaScalper } from './gammaScalper.ts'
 import { MARKET_MAKER_SETTINGS, MarketMaker } from './marketMaker.ts'
+import { OPTION_VAULT_SETTINGS, OptionVault } from './optionVault.ts'
 import type { Policy } from './policy.ts'
+import { VARIANCE_PREMIUM_SETTINGS, VariancePremium } from './variancePremium.ts'
 import { VOLATILITY_TARGET_SETTINGS, VolatilityTarget } from './volatilityTarget.ts'
 
 /** A policy as the command line offers it. */
@@ -34,6 +38,28 @@ export const POLICIES: Readonly<Record<string, PolicyOffer>> = {
     summary: 'Holds so much that equity moves by a chosen volatility, always long or with the past return.',
     settings: VOLATILITY_TARGET_SETTINGS,
     build: (settings, universe) => VolatilityTarget.fromSettings(settings, universe),
+  },
+  'delta-hedger': {
+    summary:
+      'Keeps the delta of everything held on an asset at a target: at intervals, by a band, or by the best band for costs and gas.',
+    settings: DELTA_HEDGER_SETTINGS,
+    build: DeltaHedger.fromSettings,
+  },
+  'variance-premium': {
+    summary:
+      'Sells dear or buys cheap straddles and strangles against the volatility expected, covered by wings, delta hedged.',
+    settings: VARIANCE_PREMIUM_SETTINGS,
+    build: VariancePremium.fromSettings,
+  },
+  'gamma-scalper': {
+    summary: 'Buys the straddle whose gamma costs least against the movement expected, and earns it by hedging.',
+    settings: GAMMA_SCALPER_SETTINGS,
+    build: GammaScalper.fromSettings,
+  },
+  'option-vault': {
+    summary: 'Sells calls on coins held, or collars them with puts, and rolls.',
+    settings: OPTION_VAULT_SETTINGS,
+    build: OptionVault.fromSettings,
   },
 }
 
