@@ -12,7 +12,30 @@ export type {
   VenueAccount,
 } from './book.ts'
 export { BookOfRun, type BookOfRunSettings, UNASSIGNED, type Unpriced } from './engineBook.ts'
+export {
+  type CashFlow,
+  type ExplainedAsset,
+  type ExplainedHolding,
+  type ExplainRequest,
+  type Explanation,
+  explainProfit,
+  noProfit,
+  type ProfitParts,
+  type Trade,
+} from './explain.ts'
 export { addGreeks, type Greeks, noGreeks } from './greeks.ts'
+export {
+  type AccountRow,
+  type BucketRow,
+  type BucketSettings,
+  type CashGreeks,
+  DELTA_BANDS,
+  type GreeksRow,
+  type GreeksTable,
+  greeksTable,
+  type UnpricedHolding,
+  type VenueRow,
+} from './greeksTable.ts'
 export type { MarginEngine, MarginLine, MarginPool, MarginReport } from './margin/marginEngine.ts'
 export {
   type Liquidity,
