@@ -1,0 +1,173 @@
+/**
+ * @file What venues do to accounts that fall short: positions sold from the worst, accounts taken over, loans called.
+ *
+ * A venue decides by the prices it sees and trades at true ones. It stops as soon as the account meets its maintenance again.
+ */
+
+import type { LendingPosition, Position } from '../../portfolio/book.ts'
+import { aaveCloseFactor } from '../../portfolio/margin/aaveV3.ts'
+import type { MarginReport } from '../../portfolio/margin/marginEngine.ts'
+import { positionName } from '../../portfolio/margin/marginReport.ts'
+import type { MarketView } from '../../portfolio/marketView.ts'
+import { positionValue } from '../../portfolio/valuation.ts'
+import { HeldAccount } from './heldBook.ts'
+import { assess, marginRatio } from './marginRatio.ts'
+import type { StressMoment } from './stressMoment.ts'
+import { termsOf } from './stressSettings.ts'
+
+/** A loan is called again and again until it is sound; each call halves it at least, so more would be dust. */
+const LOAN_CALLS_MAX = 40
+const DUST_DOLLARS = 1e-6
+
+/** Dollars by which pools miss their maintenance. */
+export function shortfall(report: MarginReport, market: MarketView): number {
+  let sum = 0
+  for (const { equity, maintenance, currency } of report.pools) {
+    const short = maintenance - equity
+    // What is not a number is as short as can be.
+    if (Number.isNaN(short)) return Number.POSITIVE_INFINITY
+    if (short > 0) sum += short * dollars(market, currency)
+  }
+  return sum
+}
+
+const dollars = (market: MarketView, currency: string) => (currency === 'USD' ? 1 : market.spot(currency))
+
+/**
+ * Positions in the order in which closing them helps the account most, by its own engine: what remains missing without each. Ties
+ * (an account that misses nothing) go by the maintenance that is left.
+ */
+export function worstFirst(moment: StressMoment, account: HeldAccount, among: readonly Position[]): Position[] {
+  const market = moment.shown(account.venue)
+  const ranked = among.map((position, place) => {
+    const without = new HeldAccount(account)
+    without.close(position, 1, market)
+    without.cover(market)
+    const report = assess(without, moment.engines, market, moment.levels)!
+    return { position, place, missing: shortfall(report, market), maintenance: report.maintenance }
+  })
+  ranked.sort((a, b) => a.missing - b.missing || a.maintenance - b.maintenance || a.place - b.place)
+  return ranked.map(({ position }) => position)
+}
+
+/** Lets the venue do what it does to an account now. Returns whether it did anything. */
+export function liquidateAccount(moment: StressMoment, account: HeldAccount): boolean {
+  if (moment.timeline.venueState(account.venue, moment.index) === 'down') return false
+  const report = moment.report(account)
+  if (!report?.liquidatable) return false
+  if (account.positions.length === 0 && !(report.equity < 0)) return false
+  if (account.positions.some(({ kind }) => kind === 'debt')) callLoan(moment, account)
+  else sellPositions(moment, account, report)
+  writeOff(moment, account)
+  return true
+}
+
+function sellPositions(moment: StressMoment, account: HeldAccount, report: MarginReport): void {
+  const { takeover } = termsOf(moment.settings, account.margin)
+  if (takeover > 0 && !(marginRatio(report) >= takeover)) {
+    takeOver(moment, account, report, 'too far gone')
+    return
+  }
+  for (const position of worstFirst(moment, account, account.positions)) {
+    if (!moment.close(account, position, 1, 'venue')) {
+      takeOver(moment, account, report, 'no book is known to sell on')
+      return
+    }
+    const now = moment.report(account)
+    if (!now?.liquidatable) return
+    if (takeover > 0 && account.positions.length > 0 && !(marginRatio(now) >= takeover)) {
+      takeOver(moment, account, now, 'too far gone')
+      return
+    }
+  }
+}
+
+/** The venue keeps the broken pools: their positions and what backed them. */
+function takeOver(moment: StressMoment, account: HeldAccount, report: MarginReport, why: string): void {
+  const broken = report.pools.filter(({ equity, maintenance }) => !(equity >= maintenance))
+  const names = new Set(broken.map(({ name }) => name))
+  const before = account.value(moment.market)
+  const isolated = (position: Position) => 'isolatedMargin' in position && position.isolatedMargin !== undefined
+  const apart = account.positions.filter(isolated)
+  const own = new Set(apart.map((position) => positionName(position, account.venue)))
+  const cross = broken.filter(({ name }) => !own.has(name))
+  account.positions = account.positions.filter((position) =>
+    isolated(position) ? !names.has(positionName(position, account.venue)) : cross.length === 0,
+  )
+  for (const { currency } of cross) {
+    if (currency === 'USD') for (const held of Object.keys(account.balances)) account.balances[held] = 0
+    else account.balances[currency] = 0
+  }
+  const lost = before - account.value(moment.market)
+  const { recourse } = termsOf(moment.settings, account.margin)
+  if (lost >= 0) moment.book.losses.liquidation += lost
+  else if (recourse) account.debit(-lost, moment.market)
+  else moment.book.losses.writtenOff += lost
+  moment.note('taken-over', account.venue, [...names].join(', '), lost, why)
+}
+
+/** Liquidators repay parts of the largest debt and take the largest collateral with a bonus, until the loan is sound. */
+function callLoan(moment: StressMoment, account: HeldAccount): void {
+  const shown = moment.shown(account.venue)
+  const fallback = termsOf(moment.settings, account.margin).penalty
+  for (let call = 0; call < LOAN_CALLS_MAX; call++) {
+    const report = moment.report(account)
+    if (!report?.liquidatable) return
+    const debt = largest(account, 'debt', shown)
+    const supply = largest(account, 'supply', shown)
+    if (!debt || !supply) return
+    const bonus = supply.liquidationBonus ?? fallback
+    const owed = debt.amount * shown.spot(debt.asset)
+    const held = supply.amount * shown.spot(supply.asset)
+    const share = aaveCloseFactor(healthFactor(account, report, shown))
+    const repaid = Math.min(owed < 1 ? owed : owed * share, held / (1 + bonus))
+    const before = account.value(moment.market)
+    account.repay(debt.asset, repaid / shown.spot(debt.asset))
+    account.withdraw(supply.asset, (repaid * (1 + bonus)) / shown.spot(supply.asset))
+    const lost = before - account.value(moment.market)
+    moment.book.losses.liquidation += lost
+    moment.note(
+      'loan-liquidated',
+      account.venue,
+      `${supply.asset} for ${debt.asset}`,
+      lost,
+      `${repaid.toFixed(2)} repaid`,
+    )
+  }
+}
+
+/** Borrowing power over debt: what the report's equity (collateral − debt) and maintenance (collateral not to be borrowed) say. */
+function healthFactor(account: HeldAccount, report: MarginReport, market: MarketView): number {
+  let owed = 0
+  for (const position of account.positions)
+    if (position.kind === 'debt') owed += position.amount * market.spot(position.asset)
+  return (report.equity + owed - report.maintenance) / owed
+}
+
+function largest(account: HeldAccount, kind: 'supply' | 'debt', market: MarketView): LendingPosition | undefined {
+  let found: LendingPosition | undefined
+  let most = DUST_DOLLARS
+  for (const position of account.positions) {
+    if (position.kind !== kind) continue
+    const worth = Math.abs(positionValue(position, account.venue, market))
+    if (worth > most) [found, most] = [position, worth]
+  }
+  return found
+}
+
+/**
+ * An account with nothing left to sell that still owes. A loan is backed by its collateral alone, and some venues ask no more
+ * than was deposited: there the debt is theirs. Elsewhere it stays, a negative balance.
+ */
+function writeOff(moment: StressMoment, account: HeldAccount): void {
+  const { market } = moment
+  const owes = account.positions.some(({ kind }) => kind === 'debt')
+  const backed = account.positions.some(({ kind }) => kind !== 'debt')
+  if (backed || termsOf(moment.settings, account.margin).recourse) return
+  const value = account.value(market)
+  if (!(value < 0) || !(owes || account.positions.length === 0)) return
+  account.positions = []
+  for (const currency of Object.keys(account.balances)) account.balances[currency] = 0
+  moment.book.losses.writtenOff += value
+  moment.note('written-off', account.venue, 'debt beyond collateral', value)
+}

@@ -1,0 +1,150 @@
+/** @file What every act of a cascade works on: the book as it is, the market as it is, and the record being written. */
+
+import type { Position } from '../../portfolio/book.ts'
+import type { MarginReport } from '../../portfolio/margin/marginEngine.ts'
+import type { MarketView } from '../../portfolio/marketView.ts'
+import { positionName } from '../../portfolio/positionGreeks.ts'
+import { closingCost } from './closingCost.ts'
+import { type HeldAccount, type HeldBook, scaled } from './heldBook.ts'
+import { assess, type EngineByName } from './marginRatio.ts'
+import type { Levels, Timeline } from './scenario.ts'
+import type { ShockedView } from './shockedView.ts'
+import { type StressSettings, termsOf } from './stressSettings.ts'
+
+export type CascadeEventKind =
+  /** An expired derivative was paid out. */
+  | 'settled'
+  /** Money was sent to an account short of margin, and came; or could not be sent or did not come. */
+  | 'sent'
+  | 'arrived'
+  | 'stuck'
+  | 'call-unmet'
+  /** A protective rule asked for something, in time or after the venue had its turn. */
+  | 'protective'
+  | 'protective-late'
+  /** Closed by us; closed by a venue; taken whole by a venue; sold by a lender. */
+  | 'closed'
+  | 'liquidated'
+  | 'taken-over'
+  | 'loan-liquidated'
+  | 'written-off'
+  /** Could not be closed by us: the venue does not answer, or nothing is known of its book. */
+  | 'blocked'
+  | 'hedged'
+  | 'hedge-priced-out'
+  | 'hedge-unavailable'
+
+/** One thing that happened. */
+export interface CascadeEvent {
+  readonly atUs: number
+  readonly kind: CascadeEventKind
+  readonly venue: string
+  /** Position, currency, asset or rule. */
+  readonly what: string
+  /** What it cost, or how much was sent; dollars. */
+  readonly dollars: number
+  /** A few words: why. */
+  readonly note: string
+}
+
+/** One moment of a cascade, and the means to act in it. */
+export class StressMoment {
+  readonly atUs: number
+  readonly index: number
+  /** True prices, our own pushes included. */
+  readonly market: ShockedView
+  readonly levels: Levels
+  readonly book: HeldBook
+  readonly timeline: Timeline
+  readonly engines: EngineByName
+  readonly settings: StressSettings
+  /** Log moves left in prices by our trades, by asset; {@link market} reads it. */
+  readonly pushed: Map<string, number>
+  readonly events: CascadeEvent[]
+  readonly #shown: (venue: string) => { market: MarketView; levels: Levels }
+
+  constructor(
+    parts: Pick<
+      StressMoment,
+      'index' | 'market' | 'levels' | 'book' | 'timeline' | 'engines' | 'settings' | 'pushed' | 'events'
+    >,
+    shown: (venue: string) => { market: MarketView; levels: Levels },
+  ) {
+    this.index = parts.index
+    this.atUs = parts.timeline.moments[parts.index]!.atUs
+    this.market = parts.market
+    this.levels = parts.levels
+    this.book = parts.book
+    this.timeline = parts.timeline
+    this.engines = parts.engines
+    this.settings = parts.settings
+    this.pushed = parts.pushed
+    this.events = parts.events
+    this.#shown = shown
+  }
+
+  /** The market as a venue sees it: an older one while its oracle is frozen or late. */
+  shown(venue: string): MarketView {
+    return this.#shown(venue).market
+  }
+
+  /** What the venue's engine says of an account now. */
+  report(account: HeldAccount): MarginReport | undefined {
+    // Haircuts are decisions, not prices: they hold from when they are made, whatever the oracle shows.
+    return assess(account, this.engines, this.shown(account.venue), this.levels)
+  }
+
+  /** Whether we can act there. */
+  reachable(venue: string): boolean {
+    return this.timeline.venueState(venue, this.index) === 'up'
+  }
+
+  note(kind: CascadeEventKind, venue: string, what: string, dollars: number, note = ''): void {
+    this.events.push({ atUs: this.atUs, kind, venue, what, dollars, note })
+  }
+
+  /** Equity of everything, at true prices. */
+  value(): number {
+    return this.book.value(this.market)
+  }
+
+  /**
+   * Closes a share of a position at stressed prices: its worth and costs go to the account, its trade moves the price of what is
+   * left. False, and nothing done, where nothing is known of the book it would be traded on.
+   *
+   * @param by Who closes: a venue adds its penalty.
+   */
+  close(account: HeldAccount, position: Position, share: number, by: 'us' | 'venue'): boolean {
+    const part = share >= 1 ? position : scaled(position, share)
+    const cost = closingCost(part, account.venue, this.market, this.settings)
+    if (!cost) return false
+    const terms = termsOf(this.settings, account.margin)
+    const penalty = by === 'venue' ? cost.notional * (cost.option ? terms.optionPenalty : terms.penalty) : 0
+    const gas = this.market.transactionCost(account.venue)
+    const settle = 'settle' in position ? position.settle : position.asset
+    account.close(position, Math.min(1, share), this.market)
+    account.credit(settle, -(cost.slippage + cost.fees + penalty + gas), this.market)
+    account.cover(this.market)
+    const { losses } = this.book
+    losses.slippage += cost.slippage
+    losses.fees += cost.fees
+    losses.liquidation += penalty
+    losses.gas += gas
+    this.push(account.venue, position.asset, cost.pressure)
+    const kind = by === 'venue' ? 'liquidated' : 'closed'
+    const paid = cost.slippage + cost.fees + penalty + gas
+    this.note(kind, account.venue, positionName(position), paid, share < 1 ? `${Math.round(share * 100)} %` : '')
+    return true
+  }
+
+  /** A trade of signed dollars moves the price of an asset, for everything still held. */
+  push(venue: string, asset: string, dollars: number): void {
+    const { impactShare } = this.settings
+    const depth = this.market.liquidity(venue, asset)?.depth
+    if (impactShare === 0 || dollars === 0 || depth === undefined) return
+    const before = this.value()
+    // A percent of price for `depth` dollars; no sale pushes a price below zero, being a move of its logarithm.
+    this.pushed.set(asset, (this.pushed.get(asset) ?? 0) + (impactShare * 0.01 * dollars) / depth)
+    this.book.losses.impact += before - this.value()
+  }
+}
