@@ -3,13 +3,20 @@
 import { GimbalError } from '../../core/errors.ts'
 import type { Book, VenueAccount } from '../book.ts'
 import type { MarketView } from '../marketView.ts'
+import { aaveV3 } from './aaveV3.ts'
 import { deribitStandard } from './deribitStandard.ts'
 import { derivePortfolio } from './derivePortfolio.ts'
+import { deriveStandard } from './deriveStandard.ts'
+import { dydxV4 } from './dydxV4.ts'
+import { gmxV2 } from './gmxV2.ts'
 import { hyperliquid } from './hyperliquid.ts'
 import type { MarginEngine, MarginReport } from './marginEngine.ts'
 
 const ENGINES: ReadonlyMap<string, MarginEngine> = new Map(
-  [hyperliquid(), deribitStandard(), derivePortfolio()].map((engine) => [engine.name, engine]),
+  [hyperliquid(), dydxV4(), deriveStandard(), derivePortfolio(), deribitStandard(), aaveV3(), gmxV2()].map((engine) => [
+    engine.name,
+    engine,
+  ]),
 )
 
 /** Names that {@link marginEngine} knows. */
