@@ -217,6 +217,28 @@ describe('placebos', () => {
     expect(reasons[0]).toMatch(/^features of other times.*it could not be run: Too few/)
   })
 
+  test('of features do not learn the hour of a market that follows it', async () => {
+    // Days of 24 samples; the variance rises and falls with the hour, which two columns tell.
+    const market = plantedMarket({ seed: 8, samples: 720, told: 0, noise: 1 })
+    const turn = (sample: number) => (2 * Math.PI * sample) / 24
+    let log = 0
+    const price = market.path.price.map((price, i, all) => {
+      const step = i === 0 ? 0 : Math.log(price / all[i - 1]!)
+      log += Math.exp(Math.sin(turn(Math.floor((i - 1) / 10)))) * step
+      return 1000 * Math.exp(log)
+    })
+    const columns = [Math.sin, Math.cos].map((wave) => market.timesUs.map((_, i) => wave(turn(i))))
+    const dataset = completeDataset({ ...market, table: { ...market.table, columns }, path: { ...market.path, price } })
+    const clock = learner({ rounds: 0 }, market.table.names)
+    for (let seed = 1; seed <= 2; seed++) {
+      const plan = { ...PLAN, seed, windows: 2, configurations: [clock] }
+      const { placebos, skill } = await researchQuestion(dataset, QUESTION, plan, quiet)
+      expect(bestBaseline(skill)!.dieboldMariano).toBeLessThan(-2.5)
+      expect(placebos[1]!.name).toContain('features shifted')
+      expect(placebos[1]!.dieboldMariano).toBeGreaterThan(0)
+    }
+  })
+
   test('of labels claim nothing where a column tells much: a slope given by chance is not rewarded', async () => {
     for (let seed = 1; seed <= 8; seed++) {
       const market = plantedMarket({ seed, samples: 620, told: 1 })
