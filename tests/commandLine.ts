@@ -15,9 +15,12 @@ export interface Said {
   readonly err: string
 }
 
-/** Starts `gimbal` in a folder. */
-export function startGimbal(folder: string, args: readonly string[]): ChildProcess {
-  return spawn(process.execPath, [PROGRAM, ...args], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
+/** Starts `gimbal` in a folder, with `input` on its standard input, which is empty when absent. */
+export function startGimbal(folder: string, args: readonly string[], input?: string): ChildProcess {
+  const told = input === undefined ? 'ignore' : 'pipe'
+  const child = spawn(process.execPath, [PROGRAM, ...args], { cwd: folder, stdio: [told, 'pipe', 'pipe'] })
+  child.stdin?.end(input)
+  return child
 }
 
 /** Waits for a started program and collects what it says. */

@@ -264,6 +264,27 @@ export function buildProgram(): Command {
     .option('--out <dir>', 'where the ledger, the search and the datasets go', 'out/train')
     .action(act(async () => (await import('./commands/train.ts')).train))
 
+  verb(
+    program,
+    'price',
+    'Price options, a JSON line each: figures in, prices and Greeks or implied volatilities out',
+    'gimbal price --right call --strike 90000 --forward 92000 --years 0.1 --volatility 0.55 --settle coin',
+  )
+    .argument('[files...]', 'JSON lines; standard input when absent, or one option in the flags below')
+    .option('--right <right>', 'call or put')
+    .option('--strike <price>', 'quote per base')
+    .option('--forward <price>', 'price of the forward; or --spot')
+    .option('--spot <price>', 'price now: Black-Scholes with --rate and --yield')
+    .option('--years <n>', 'to expiry, of 365 days; or --expiry and --at')
+    .option('--expiry <time>', 'UTC; a day alone means 08:00')
+    .option('--at <time>', 'the time it is priced at, UTC')
+    .option('--volatility <n>', 'a fraction a year: 0.55; or --price')
+    .option('--price <n>', 'premium, whose implied volatility is wanted')
+    .option('--rate <n>', 'continuously compounded, a fraction a year')
+    .option('--yield <n>', 'of the base, for --spot')
+    .option('--settle <how>', 'quote, or coin for coin-settled (inverse) options')
+    .action(act(async () => (await import('./commands/price.ts')).price))
+
   verb(program, 'models', 'List, show, compare, promote and retire models', 'gimbal models show btc-variance-1h')
     .argument('[action]', 'list, show, compare, promote or retire', 'list')
     .argument('[models...]', 'models by name or identity')
