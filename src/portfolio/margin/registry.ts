@@ -4,6 +4,7 @@ import { GimbalError } from '../../core/errors.ts'
 import type { Book, VenueAccount } from '../book.ts'
 import type { MarketView } from '../marketView.ts'
 import { aaveV3 } from './aaveV3.ts'
+import { deribitPortfolio } from './deribitPortfolio.ts'
 import { deribitStandard } from './deribitStandard.ts'
 import { derivePortfolio } from './derivePortfolio.ts'
 import { deriveStandard } from './deriveStandard.ts'
@@ -13,10 +14,16 @@ import { hyperliquid } from './hyperliquid.ts'
 import type { MarginEngine, MarginReport } from './marginEngine.ts'
 
 const ENGINES: ReadonlyMap<string, MarginEngine> = new Map(
-  [hyperliquid(), dydxV4(), deriveStandard(), derivePortfolio(), deribitStandard(), aaveV3(), gmxV2()].map((engine) => [
-    engine.name,
-    engine,
-  ]),
+  [
+    hyperliquid(),
+    dydxV4(),
+    deriveStandard(),
+    derivePortfolio(),
+    deribitStandard(),
+    deribitPortfolio(),
+    aaveV3(),
+    gmxV2(),
+  ].map((engine) => [engine.name, engine]),
 )
 
 /** Names that {@link marginEngine} knows. */
