@@ -23,7 +23,7 @@ import type { MarketState } from '../market/marketState.ts'
 import { impliedVolatilityBatch, VolatilityStatus } from '../pricing/impliedVolatility.ts'
 import { CALL, PUT } from '../pricing/right.ts'
 import type { Book, Position, VenueAccount } from './book.ts'
-import { addGreeks, type Greeks, noGreeks } from './greeks.ts'
+import { addGreeks, clearGreeks, type Greeks, noGreeks } from './greeks.ts'
 import type { Liquidity, MarketView } from './marketView.ts'
 import type { PortfolioView } from './portfolio.ts'
 import { missingPrices, noPositionGreeks, type PositionGreeks, positionGreeks } from './positionGreeks.ts'
@@ -460,7 +460,7 @@ export class BookOfRun {
    * @param venue Only of that venue, where given.
    */
   greeks(asset: string, venue?: string, out: Greeks = noGreeks()): Greeks {
-    Object.assign(out, noGreeks())
+    clearGreeks(out)
     const scratch = this.#scratch
     for (const line of this.#lines) {
       if (!line.held || line.position === undefined) continue

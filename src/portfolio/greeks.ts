@@ -31,6 +31,13 @@ export function noGreeks(): Greeks {
   return { value: 0, delta: 0, gamma: 0, vega: 0, theta: 0, rho: 0, vanna: 0, volga: 0, charm: 0, carry: 0 }
 }
 
+/** Sets all to zero; returns the same object. */
+export function clearGreeks<T extends Greeks>(greeks: T): T {
+  greeks.value = greeks.delta = greeks.gamma = greeks.vega = greeks.theta = 0
+  greeks.rho = greeks.vanna = greeks.volga = greeks.charm = greeks.carry = 0
+  return greeks
+}
+
 /** Adds `other`, times `factor`, to `sum`. */
 export function addGreeks(sum: Greeks, other: Readonly<Greeks>, factor = 1): void {
   sum.value += factor * other.value

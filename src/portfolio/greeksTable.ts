@@ -13,7 +13,7 @@ import { normalCdf } from '../core/errorFunction.ts'
 import { GimbalError } from '../core/errors.ts'
 import { dollarLike } from '../market/instrument.ts'
 import type { Book, OptionPosition, Position } from './book.ts'
-import { addGreeks, type Greeks, noGreeks } from './greeks.ts'
+import { addGreeks, clearGreeks, type Greeks, noGreeks } from './greeks.ts'
 import type { MarketView } from './marketView.ts'
 import { missingPrices, noPositionGreeks, positionGreeks, positionName } from './positionGreeks.ts'
 
@@ -103,30 +103,6 @@ export interface GreeksTable {
   readonly unpriced: readonly UnpricedHolding[]
 }
 
-/** Rows under construction, by a key of what they have in common. */
-class Rows<Row extends GreeksRow> {
-  readonly #rows = new Map<string, Row>()
-  readonly #make: (...parts: string[]) => Row
-
-  constructor(make: (...parts: string[]) => Row) {
-    this.#make = make
-  }
-
-  of(...parts: string[]): Greeks {
-    const key = parts.join('\n')
-    let row = this.#rows.get(key)
-    if (row === undefined) {
-      row = this.#make(...parts)
-      this.#rows.set(key, row)
-    }
-    return row.greeks
-  }
-
-  get all(): Row[] {
-    return [...this.#rows.values()]
-  }
-}
-
 const blank = (): CashGreeks => ({ ...noGreeks(), deltaDollars: 0, gammaDollars: 0 })
 
 function requireAscending(bounds: readonly number[], what: string): void {
@@ -148,39 +124,19 @@ function bandName(band: number, bounds: readonly number[], text: (bound: number)
   return `${text(bounds[band - 1]!)} to ${text(bounds[band]!)}`
 }
 
-/** A bucket's name and its place among its like. */
-interface Bucket {
-  readonly name: string
-  readonly order: number
-}
-
-const NO_BUCKET: Bucket = { name: '', order: Number.NEGATIVE_INFINITY }
-
-function expiryBucket(expiryUs: number, market: MarketView, days: readonly number[] | undefined): Bucket {
-  if (days === undefined) return { name: isoDay(expiryUs), order: expiryUs }
-  const band = days.findIndex((bound) => expiryUs - market.timeUs <= bound * DAY_US)
-  return band < 0
-    ? { name: `after ${days.at(-1)} d`, order: days.length }
-    : { name: `up to ${days[band]} d`, order: band }
-}
+/** Place of what has no expiry, or no strike: before all. */
+const NOWHERE = Number.NEGATIVE_INFINITY
 
 const percent = (bound: number) => `${Number((100 * bound).toPrecision(6))}%`
 
-function strikeBucket(option: OptionPosition, market: MarketView, strikes: BucketSettings['strikes']): Bucket {
+/** N(d1): the delta of a call of this strike. Without time or volatility it is all or nothing. */
+function callDelta(option: OptionPosition, market: MarketView): number {
   const { asset, strike, expiryUs, instrument } = option
-  if (strikes?.by === 'strike') return { name: String(strike), order: strike }
   const years = (expiryUs - market.timeUs) / YEAR_US
   const forward = years > 0 ? market.forward(asset, expiryUs, instrument) : market.spot(asset)
-  if (strikes?.by === 'moneyness') {
-    const order = bandOf(strike / forward - 1, strikes.bounds)
-    return { name: bandName(order, strikes.bounds, percent), order }
-  }
-  const bounds = strikes?.bounds ?? DELTA_BANDS
   const s = years > 0 ? market.volatility(asset, expiryUs, strike, instrument) * Math.sqrt(years) : 0
-  // Without time or volatility a call is all or nothing.
-  const delta = s > 0 ? normalCdf(Math.log(forward / strike) / s + s / 2) : forward > strike ? 1 : 0
-  const order = bandOf(delta, bounds)
-  return { name: `${bandName(order, bounds, String)} Δ`, order }
+  if (s > 0) return normalCdf(Math.log(forward / strike) / s + s / 2)
+  return forward > strike ? 1 : 0
 }
 
 /**
@@ -192,82 +148,173 @@ export function greeksTable(book: Book, market: MarketView, settings: BucketSett
   const { expiryDays, strikes } = settings
   if (expiryDays) requireAscending(expiryDays, 'days to expiry')
   if (strikes && 'bounds' in strikes) requireAscending(strikes.bounds, `strikes by ${strikes.by}`)
-  const assets = new Rows<GreeksRow>((asset) => ({ asset: asset!, greeks: blank() }))
-  const venues = new Rows<VenueRow>((venue, asset) => ({ venue: venue!, asset: asset!, greeks: blank() }))
-  const accounts = new Rows<AccountRow>((account, venue, asset) => ({
-    account: Number(account),
-    venue: venue!,
-    asset: asset!,
-    greeks: blank(),
-  }))
-  const places = new Map<BucketRow, readonly [expiry: number, strike: number]>()
-  const buckets = new Rows<BucketRow>((asset, expiry, strike, expiryOrder, strikeOrder) => {
-    const row = { asset: asset!, expiry: expiry!, strike: strike!, greeks: blank() }
-    places.set(row, [Number(expiryOrder), Number(strikeOrder)])
-    return row
-  })
-  const unpriced: UnpricedHolding[] = []
-  const scratch = noPositionGreeks()
-  const single = noGreeks()
-
-  const add = (account: number, venue: string, asset: string, expiry: Bucket, strike: Bucket, greeks: Greeks) => {
-    addGreeks(assets.of(asset), greeks)
-    addGreeks(venues.of(venue, asset), greeks)
-    addGreeks(accounts.of(String(account), venue, asset), greeks)
-    addGreeks(buckets.of(asset, expiry.name, strike.name, String(expiry.order), String(strike.order)), greeks)
+  const table = new TableInWork(market, settings)
+  for (const [index, { venue, balances, positions }] of book.accounts.entries()) {
+    table.open(index, venue)
+    for (const currency in balances) table.addUnits(currency, balances[currency]!, 'balance')
+    for (const position of positions) {
+      table.addPosition(position)
+      if ('isolatedMargin' in position && position.isolatedMargin)
+        table.addUnits(position.settle, position.isolatedMargin, 'isolated margin')
+    }
   }
-  const addUnits = (account: number, venue: string, currency: string, units: number, what: string) => {
+  for (const { from, to, currency, units } of book.inTransit) {
+    table.open(-1, `${from} to ${to}`)
+    table.addUnits(currency, units, 'transfer')
+  }
+  return table.close()
+}
+
+/** A table being added to: rows of accounts and buckets; those of venues and assets are sums of accounts' rows. */
+class TableInWork {
+  readonly #market: MarketView
+  readonly #settings: BucketSettings
+  readonly #accounts: AccountRow[] = []
+  readonly #buckets: { readonly row: BucketRow; readonly expiry: number; readonly strike: number }[] = []
+  readonly #unpriced: UnpricedHolding[] = []
+  /** Rows of the open account, by asset. */
+  #open = new Map<string, AccountRow>()
+  #account = -1
+  #venue = ''
+  /** Buckets by asset, place of the expiry, place of the strike. */
+  readonly #places = new Map<string, Map<number, Map<number, BucketRow>>>()
+  readonly #scratch = noPositionGreeks()
+  readonly #single = noGreeks()
+
+  constructor(market: MarketView, settings: BucketSettings) {
+    this.#market = market
+    this.#settings = settings
+  }
+
+  /** What is added from here on belongs to this account. */
+  open(account: number, venue: string): void {
+    this.#account = account
+    this.#venue = venue
+    this.#open = new Map()
+  }
+
+  addUnits(currency: string, units: number, what: string): void {
     if (units === 0) return
-    const price = market.spot(currency)
+    const price = this.#market.spot(currency)
     if (!Number.isFinite(price * units)) {
-      unpriced.push({ account, venue, name: `${what} of ${currency}`, missing: [`price of ${currency}`] })
+      const name = `${what} of ${currency}`
+      this.#unpriced.push({ account: this.#account, venue: this.#venue, name, missing: [`price of ${currency}`] })
       return
     }
-    Object.assign(single, noGreeks())
+    const single = clearGreeks(this.#single)
     single.value = units * price
     single.delta = units
-    add(account, venue, currency, NO_BUCKET, NO_BUCKET, single)
+    addGreeks(this.#ofAccount(currency), single)
+    addGreeks(this.#bucket(currency, NOWHERE, NOWHERE, undefined), single)
   }
-  const addPosition = (account: number, venue: string, position: Position) => {
-    positionGreeks(position, venue, market, scratch)
+
+  addPosition(position: Position): void {
+    const scratch = this.#scratch
+    const market = this.#market
+    positionGreeks(position, this.#venue, market, scratch)
     if (Number.isNaN(scratch.value)) {
-      unpriced.push({ account, venue, name: positionName(position), missing: missingPrices(position, venue, market) })
+      const missing = missingPrices(position, this.#venue, market)
+      this.#unpriced.push({ account: this.#account, venue: this.#venue, name: positionName(position), missing })
       return
     }
     const expires = (position.kind === 'option' || position.kind === 'future') && position.expiryUs !== undefined
-    const expiry = expires ? expiryBucket(position.expiryUs!, market, expiryDays) : NO_BUCKET
-    const strike = position.kind === 'option' ? strikeBucket(position, market, strikes) : NO_BUCKET
-    add(account, venue, position.asset, expiry, strike, scratch)
-    if (scratch.other !== '' && (scratch.otherDelta !== 0 || scratch.otherGamma !== 0)) {
-      Object.assign(single, noGreeks())
-      single.delta = scratch.otherDelta
-      single.gamma = scratch.otherGamma
-      add(account, venue, scratch.other, expiry, strike, single)
-    }
+    const expiry = expires ? this.#expiryPlace(position.expiryUs!) : NOWHERE
+    const strike = position.kind === 'option' ? this.#strikePlace(position) : NOWHERE
+    addGreeks(this.#ofAccount(position.asset), scratch)
+    addGreeks(this.#bucket(position.asset, expiry, strike, position), scratch)
+    if (scratch.other === '' || (scratch.otherDelta === 0 && scratch.otherGamma === 0)) return
+    const single = clearGreeks(this.#single)
+    single.delta = scratch.otherDelta
+    single.gamma = scratch.otherGamma
+    addGreeks(this.#ofAccount(scratch.other), single)
+    addGreeks(this.#bucket(scratch.other, expiry, strike, position), single)
   }
 
-  for (const [index, { venue, balances, positions }] of book.accounts.entries()) {
-    for (const currency in balances) addUnits(index, venue, currency, balances[currency]!, 'balance')
-    for (const position of positions) {
-      addPosition(index, venue, position)
-      if ('isolatedMargin' in position && position.isolatedMargin)
-        addUnits(index, venue, position.settle, position.isolatedMargin, 'isolated margin')
+  close(): GreeksTable {
+    const accounts = this.#accounts
+    const venues = new Map<string, VenueRow>()
+    const assets = new Map<string, GreeksRow>()
+    for (const { venue, asset, greeks } of accounts) {
+      const key = `${venue}\n${asset}`
+      const ofVenue = venues.get(key) ?? { venue, asset, greeks: blank() }
+      venues.set(key, ofVenue)
+      addGreeks(ofVenue.greeks, greeks)
+      const ofAsset = assets.get(asset) ?? { asset, greeks: blank() }
+      assets.set(asset, ofAsset)
+      addGreeks(ofAsset.greeks, greeks)
     }
+    this.#buckets.sort(
+      (a, b) => ascending(a.row.asset, b.row.asset) || ascending(a.expiry, b.expiry) || ascending(a.strike, b.strike),
+    )
+    const rows = {
+      assets: [...assets.values()],
+      venues: [...venues.values()],
+      accounts,
+      buckets: this.#buckets.map(({ row }) => row),
+    }
+    for (const all of Object.values(rows))
+      for (const { asset, greeks } of all) toDollars(greeks, this.#market.spot(asset))
+    rows.assets.sort((a, b) => Math.abs(b.greeks.deltaDollars) - Math.abs(a.greeks.deltaDollars))
+    return { timeUs: this.#market.timeUs, ...rows, total: totalOf(rows.assets), unpriced: this.#unpriced }
   }
-  for (const { from, to, currency, units } of book.inTransit)
-    addUnits(-1, `${from} to ${to}`, currency, units, 'transfer')
 
-  const all = { assets: assets.all, venues: venues.all, accounts: accounts.all, buckets: buckets.all }
-  for (const rows of Object.values(all)) for (const { asset, greeks } of rows) toDollars(greeks, market.spot(asset))
-  all.assets.sort((a, b) => Math.abs(b.greeks.deltaDollars) - Math.abs(a.greeks.deltaDollars))
-  all.buckets.sort((a, b) => {
-    const [expiry, strike] = places.get(a)!
-    const [otherExpiry, otherStrike] = places.get(b)!
-    if (a.asset !== b.asset) return a.asset < b.asset ? -1 : 1
-    // Not by difference: infinite minus infinite is no order.
-    return expiry === otherExpiry ? ascending(strike, otherStrike) : ascending(expiry, otherExpiry)
-  })
-  return { timeUs: market.timeUs, ...all, total: totalOf(all.assets), unpriced }
+  #ofAccount(asset: string): Greeks {
+    let row = this.#open.get(asset)
+    if (row === undefined) {
+      row = { account: this.#account, venue: this.#venue, asset, greeks: blank() }
+      this.#open.set(asset, row)
+      this.#accounts.push(row)
+    }
+    return row.greeks
+  }
+
+  #bucket(asset: string, expiry: number, strike: number, position: Position | undefined): Greeks {
+    let byExpiry = this.#places.get(asset)
+    if (byExpiry === undefined) this.#places.set(asset, (byExpiry = new Map()))
+    let byStrike = byExpiry.get(expiry)
+    if (byStrike === undefined) byExpiry.set(expiry, (byStrike = new Map()))
+    let row = byStrike.get(strike)
+    if (row === undefined) {
+      const names = { expiry: this.#expiryName(expiry), strike: this.#strikeName(strike, position) }
+      row = { asset, ...names, greeks: blank() }
+      byStrike.set(strike, row)
+      this.#buckets.push({ row, expiry, strike })
+    }
+    return row.greeks
+  }
+
+  #expiryPlace(expiryUs: number): number {
+    const days = this.#settings.expiryDays
+    // Expiries of one day are one line: their hour is in no name.
+    if (days === undefined) return Math.floor(expiryUs / DAY_US)
+    const band = days.findIndex((bound) => expiryUs - this.#market.timeUs <= bound * DAY_US)
+    return band < 0 ? days.length : band
+  }
+
+  #expiryName(place: number): string {
+    if (place === NOWHERE) return ''
+    const days = this.#settings.expiryDays
+    if (days === undefined) return isoDay(place * DAY_US)
+    return place === days.length ? `after ${days.at(-1)} d` : `up to ${days[place]} d`
+  }
+
+  #strikePlace(option: OptionPosition): number {
+    const { strikes } = this.#settings
+    if (strikes?.by === 'strike') return option.strike
+    if (strikes?.by !== 'moneyness') return bandOf(callDelta(option, this.#market), strikes?.bounds ?? DELTA_BANDS)
+    const { asset, strike, expiryUs, instrument } = option
+    const expired = expiryUs <= this.#market.timeUs
+    const forward = expired ? this.#market.spot(asset) : this.#market.forward(asset, expiryUs, instrument)
+    return bandOf(strike / forward - 1, strikes.bounds)
+  }
+
+  #strikeName(place: number, position: Position | undefined): string {
+    if (position?.kind !== 'option') return ''
+    const { strikes } = this.#settings
+    if (strikes?.by === 'strike') return String(position.strike)
+    if (strikes?.by === 'moneyness') return bandName(place, strikes.bounds, percent)
+    return `${bandName(place, strikes?.bounds ?? DELTA_BANDS, String)} Δ`
+  }
 }
 
 function toDollars(greeks: CashGreeks, price: number): void {
@@ -275,7 +322,8 @@ function toDollars(greeks: CashGreeks, price: number): void {
   greeks.gammaDollars = (greeks.gamma * price * price) / 100
 }
 
-function ascending(a: number, b: number): number {
+/** Not by difference: infinite minus infinite is no order. */
+function ascending<T extends number | string>(a: T, b: T): number {
   return a < b ? -1 : a > b ? 1 : 0
 }
 

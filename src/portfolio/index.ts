@@ -23,7 +23,7 @@ export {
   type ProfitParts,
   type Trade,
 } from './explain.ts'
-export { addGreeks, type Greeks, noGreeks } from './greeks.ts'
+export { addGreeks, clearGreeks, type Greeks, noGreeks } from './greeks.ts'
 export {
   type AccountRow,
   type BucketRow,

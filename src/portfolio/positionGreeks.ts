@@ -16,13 +16,24 @@
 
 import { isoDay } from '../core/clock.ts'
 import { dollarLike } from '../market/instrument.ts'
-import { black76 } from '../pricing/black76.ts'
+import { BLACK76_ROW, Black76At, black76Row, PriceStatus } from '../pricing/black76.ts'
 import type { FuturePosition, OptionPosition, PoolPosition, Position, PowerPosition } from './book.ts'
 import { type Greeks, noGreeks } from './greeks.ts'
 import type { MarketView } from './marketView.ts'
-import { futureMark, poolAmounts, priceable } from './valuation.ts'
+import { futureMark, poolAmounts } from './valuation.ts'
 
 const YEAR_US = 365 * 86_400_000_000
+
+/** The option in hand, and its figures: allocated once, because a hedger asks at every event. */
+const ONE = {
+  right: new Int8Array(1),
+  forward: new Float64Array(1),
+  strike: new Float64Array(1),
+  years: new Float64Array(1),
+  volatility: new Float64Array(1),
+  rate: new Float64Array(1),
+}
+const ROW = new Float64Array(BLACK76_ROW)
 
 /** Greeks by the position's asset, and what it owes to the price of a second currency and to the basis. */
 export interface PositionGreeks extends Greeks {
@@ -162,27 +173,32 @@ function optionGreeks(position: OptionPosition, market: MarketView, out: Positio
   const forward = market.forward(asset, expiryUs, instrument)
   const volatility = market.volatility(asset, expiryUs, strike, instrument)
   const rate = inDollars ? market.dollarRate : 0
-  const sound = priceable(forward, strike, years, volatility, rate)
-  if (!sound || (forward === strike && volatility * Math.sqrt(years) < 1e-100)) {
+  ONE.right[0] = right
+  ONE.forward[0] = forward
+  ONE.strike[0] = strike
+  ONE.years[0] = years
+  ONE.volatility[0] = volatility
+  ONE.rate[0] = rate
+  if (black76Row(ONE, 0, ROW) !== PriceStatus.PRICED) {
     out.value = Number.NaN
     return
   }
-  const greeks = black76({ right, forward, strike, years, volatility, rate })
   const ratio = forward / spot
   const perPrice = inDollars ? size * price : size / ratio
-  paid(position, greeks.price * perPrice, entry, spot, price, out)
-  out.delta += perPrice * ratio * greeks.deltaForward
-  out.gamma = perPrice * ratio * ratio * greeks.gamma
-  out.vega = 0.01 * perPrice * greeks.vega
-  out.theta = (perPrice * greeks.theta) / 365
-  out.rho = inDollars ? 0.01 * perPrice * greeks.rho : 0
-  out.vanna = 0.01 * perPrice * ratio * greeks.vanna
-  out.volga = 1e-4 * perPrice * greeks.volga
-  out.charm = (perPrice * ratio * greeks.charm) / 365
+  const deltaForward = ROW[Black76At.deltaForward]!
+  paid(position, ROW[Black76At.price]! * perPrice, entry, spot, price, out)
+  out.delta += perPrice * ratio * deltaForward
+  out.gamma = perPrice * ratio * ratio * ROW[Black76At.gamma]!
+  out.vega = 0.01 * perPrice * ROW[Black76At.vega]!
+  out.theta = (perPrice * ROW[Black76At.theta]!) / 365
+  out.rho = inDollars ? 0.01 * perPrice * ROW[Black76At.rho]! : 0
+  out.vanna = 0.01 * perPrice * ratio * ROW[Black76At.vanna]!
+  out.volga = 1e-4 * perPrice * ROW[Black76At.volga]!
+  out.charm = (perPrice * ratio * ROW[Black76At.charm]!) / 365
   if (inDollars) {
-    out.crossGamma = size * ratio * greeks.deltaForward
-    out.basis = 0.01 * perPrice * spot * greeks.deltaForward
-  } else out.basis = 0.01 * perPrice * spot * greeks.deltaPremiumAdjusted
+    out.crossGamma = size * ratio * deltaForward
+    out.basis = 0.01 * perPrice * spot * deltaForward
+  } else out.basis = 0.01 * perPrice * spot * ROW[Black76At.deltaPremiumAdjusted]!
 }
 
 /** Value and first slopes of an option from its worth in dollars, less the premium owed. */

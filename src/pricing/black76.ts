@@ -277,6 +277,32 @@ function evaluateWithoutTime(
   return PriceStatus.PRICED
 }
 
+/** Length of the row {@link black76Row} fills, and where in it the figures of {@link Black76Greeks} lie. */
+export const BLACK76_ROW = SCRATCH
+export const Black76At = {
+  price: PRICE,
+  deltaForward: DELTA,
+  deltaPremiumAdjusted: DELTA_ADJUSTED,
+  gamma: GAMMA,
+  vega: VEGA,
+  theta: THETA,
+  rho: RHO,
+  vanna: VANNA,
+  volga: VOLGA,
+  charm: CHARM,
+} as const
+
+/**
+ * Price and all Greeks of option `i` of the columns into a row the caller keeps: what {@link black76} computes, for loops over
+ * options that come one at a time and may not allocate.
+ *
+ * @param row {@link BLACK76_ROW} long.
+ * @returns {@link PriceStatus}; unless `PRICED`, figures are NaN.
+ */
+export function black76Row(options: OptionColumns, i: number, row: Float64Array): number {
+  return evaluate(options, i, row)
+}
+
 function refuse(terms: OptionTerms, status: number): never {
   throw new GimbalError(
     'argument-invalid',
