@@ -5,15 +5,16 @@
  * jump (Binance's and Hyperliquid's "maintenance amount" do the same). Instruments without tiers get 20x and 2.5 %:
  * the terms of a smaller listing, so harsher than the truth for BTC or ETH.
  *
- * Options: bought ones are paid in full; sold ones need Deribit's standard margin, max(15 % − out-of-the-money, 10 %)
- * of the underlying to open and 7.5 % to keep (puts: 7.5 % of the underlying or of the premium, whichever is more),
- * on top of their value, which equity already carries as a debt (support.deribit.com, "Standard margin").
+ * Options: bought ones are paid in full; sold ones need Deribit's standard margin (`portfolio/margin/deribitStandard.ts`)
+ * on top of their value, which equity already carries as a debt.
  *
  * Where it is optimistic: no add-ons for concentration or illiquidity. Where it is pessimistic: no offsets between
  * instruments; a hedged book needs the sum of its legs.
  */
 
 import { atomsPerUnit, dollarLike, type Instrument, type MarginTier } from '../market/instrument.ts'
+import { deribitShortOptionShare } from '../portfolio/margin/deribitStandard.ts'
+import { CALL, PUT } from '../pricing/right.ts'
 import { quoteNotional } from './feeModels.ts'
 
 /** For instruments that come without tiers. */
@@ -82,10 +83,8 @@ function shortOptionAtoms(
   const contracts = Math.abs(lots) * instrument.lots.size * Number(instrument.spec.multiplier)
   const dollars = dollarLike(instrument.settle)
   const premium = dollars ? price / underlying : price
-  const money = (put ? underlying - instrument.strike : instrument.strike - underlying) / underlying
-  const maintenance = put ? Math.max(0.075, 0.075 * premium) : 0.075
-  let share = maintenance
-  if (initial) share = Math.max(0.15 - Math.max(0, money), 0.1, put ? maintenance : 0)
+  const asked = deribitShortOptionShare(put ? PUT : CALL, instrument.strike, underlying, premium)
+  const share = initial ? asked.initial : asked.maintenance
   const worth = dollars ? contracts * underlying : contracts
   // Without a price of the underlying nothing can be vouched for: a whole contract's worth is asked as margin.
   const whole = dollars ? contracts * instrument.strike : contracts

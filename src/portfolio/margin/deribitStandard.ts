@@ -48,21 +48,27 @@ export function deribitFutureMargin(coins: number, terms: DeribitFutureTerms): R
 }
 
 /**
- * Of one sold option, in units of its underlying and mark price included:
+ * Of one sold option beyond its mark price, as a share of its underlying:
  *
- *   call  initial max(0.15 − out-of-the-money share, 0.1) + mark     maintenance 0.075 + mark
- *   put   initial the same, at least maintenance                      maintenance max(0.075, 0.075 × mark) + mark
+ *   call  initial max(0.15 − out-of-the-money share, 0.1)       maintenance 0.075
+ *   put   initial the same, at least maintenance                 maintenance max(0.075, 0.075 × mark)
  *
  * @param right +1 call, −1 put.
  * @param underlying Price of it, dollars.
  * @param mark Of the option, in units of the underlying.
  */
-export function deribitShortOption(right: number, strike: number, underlying: number, mark: number): Requirement {
+export function deribitShortOptionShare(right: number, strike: number, underlying: number, mark: number): Requirement {
   const outOfTheMoney = Math.max(0, (right * (strike - underlying)) / underlying)
-  const initial = Math.max(0.15 - outOfTheMoney, 0.1) + mark
-  if (right > 0) return { initial, maintenance: 0.075 + mark }
-  const maintenance = Math.max(0.075, 0.075 * mark) + mark
+  const initial = Math.max(0.15 - outOfTheMoney, 0.1)
+  if (right > 0) return { initial, maintenance: 0.075 }
+  const maintenance = Math.max(0.075, 0.075 * mark)
   return { initial: Math.max(initial, maintenance), maintenance }
+}
+
+/** {@link deribitShortOptionShare} with the mark price, which is owed besides. */
+export function deribitShortOption(right: number, strike: number, underlying: number, mark: number): Requirement {
+  const share = deribitShortOptionShare(right, strike, underlying, mark)
+  return { initial: share.initial + mark, maintenance: share.maintenance + mark }
 }
 
 /** Base units of a future: what it is of them when linear, its dollars over the mark when inverse. */
