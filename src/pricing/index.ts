@@ -19,6 +19,24 @@ export {
   type SpotOptionTerms,
 } from './black76.ts'
 export {
+  type ExpiryFit,
+  type ExpiryOutcome,
+  fitSurface,
+  type SurfaceFit,
+  type SurfaceFitOptions,
+} from './fitSurface.ts'
+export { type FittedSlice, fitSlices, type SliceBands, type SliceOutcome, settleSlice } from './fitSvi.ts'
+export {
+  ForwardCurve,
+  type ForwardNode,
+  type ForwardSource,
+  type ParityForward,
+  type ParityLine,
+  type ParityQuotes,
+  parityForward,
+  parityLine,
+} from './forwardCurve.ts'
+export {
   impliedTotalVolatility,
   impliedVolatility,
   impliedVolatilityBatch,
@@ -28,4 +46,54 @@ export {
   VolatilityStatus,
 } from './impliedVolatility.ts'
 export { normalisedBlack } from './normalisedBlack.ts'
+export {
+  type CleanQuotes,
+  cleanQuotes,
+  forwardCurveOf,
+  type OptionQuotes,
+  QUOTE_STATUS_NAMES,
+  type QuoteRules,
+  QuoteStatus,
+  type QuoteStatusName,
+} from './optionQuotes.ts'
 export { CALL, PUT, type Right } from './right.ts'
+export { fitSabr, type Sabr, type SabrFit, sabrVolatility } from './sabr.ts'
+export {
+  phiHeston,
+  phiPowerLaw,
+  type SsviSlice,
+  ssviButterflySufficient,
+  ssviCalendarFree,
+  ssviPhiWithin,
+  ssviRaw,
+  ssviVariance,
+} from './ssvi.ts'
+export { type MadeUpSlice, type SurfaceArbitrage, surfaceArbitrage } from './surfaceArbitrage.ts'
+export {
+  durrleman,
+  fromJumpWings,
+  type JumpWings,
+  jumpWings,
+  leeSlopes,
+  type RawSvi,
+  requireSvi,
+  type SmilePoint,
+  sviDensity,
+  sviDurrleman,
+  sviLeastVariance,
+  sviPoint,
+  sviVariance,
+} from './svi.ts'
+export {
+  type ButterflyCheck,
+  butterflyFree,
+  type CalendarCheck,
+  calendarFree,
+  checkButterfly,
+  checkCalendar,
+  repairButterfly,
+  type SliceRepair,
+  type Verdict,
+} from './sviArbitrage.ts'
+export { type PlainSurface, type SurfaceSlice, SviSurface } from './sviSurface.ts'
+export type { VolatilitySurface } from './volatilitySurface.ts'
