@@ -79,7 +79,7 @@ test('a loan is liquidated at health factor one, which search finds at the price
   near(found.down, 15_000 / (10 * 0.83))
   expect(found.up).toBeNaN()
   const short = account([
-    { kind: 'supply', asset: 'USDC', amount: 30_000, rate: 0 },
+    { kind: 'supply', asset: 'USDC', amount: 30_000, rate: 0, liquidationThreshold: 0.78 },
     { kind: 'debt', asset: 'ETH', amount: 5, rate: 0 },
   ])
   near(
@@ -90,7 +90,10 @@ test('a loan is liquidated at health factor one, which search finds at the price
 
 test('a supplier who owes nothing is asked nothing; unknown reserves and prices are not passed over', () => {
   const view = new SnapshotView({ timeUs: 0, spot: { ETH: 3_000, ABC: 1 } })
-  const supplied = aaveV3().assess(account([{ kind: 'supply', asset: 'ETH', amount: 1, rate: 0 }]), view)
+  const supplied = aaveV3({ ETH: { loanToValue: 0.8, liquidationThreshold: 0.83 } }).assess(
+    account([{ kind: 'supply', asset: 'ETH', amount: 1, rate: 0 }]),
+    view,
+  )
   expect([supplied.initial, supplied.liquidatable]).toEqual([0, false])
   const unknown: Position = { kind: 'supply', asset: 'ABC', amount: 1, rate: 0 }
   expect(() => aaveV3().assess(account([unknown]), view)).toThrow(

@@ -5,7 +5,8 @@
  * repays up to half of the debt, all of it once the health factor is at most 0.95, and takes collateral with a bonus; that mends the loan
  * only while the health factor is above threshold × (1 + bonus), and worsens it beneath (a toxic liquidation).
  *
- * Source: aave/aave-v3-core, LiquidationLogic and GenericLogic (v3.0); docs.aave.com, risk parameters, for the defaults.
+ * Source: behaviour of aave/aave-v3-core, LiquidationLogic (v3.0), as the reference vectors hold it. Thresholds are of the position or given by
+ * the caller: they differ by market and change by vote, so none are built in.
  */
 
 import type { LendingPosition, Position, VenueAccount } from '../book.ts'
@@ -113,16 +114,6 @@ export interface AaveReserve {
   readonly liquidationThreshold: number
 }
 
-/** For positions that do not carry their own. Source: Aave v3 Ethereum main market, docs.aave.com risk parameters, read November 2026. */
-export const AAVE_RESERVES: Readonly<Record<string, AaveReserve>> = {
-  ETH: { loanToValue: 0.805, liquidationThreshold: 0.83 },
-  WETH: { loanToValue: 0.805, liquidationThreshold: 0.83 },
-  WBTC: { loanToValue: 0.73, liquidationThreshold: 0.78 },
-  BTC: { loanToValue: 0.73, liquidationThreshold: 0.78 },
-  USDC: { loanToValue: 0.75, liquidationThreshold: 0.78 },
-  DAI: { loanToValue: 0.63, liquidationThreshold: 0.77 },
-}
-
 const NAME = 'aave-v3'
 
 function lent(position: Position, venue: string): LendingPosition {
@@ -138,11 +129,13 @@ function lent(position: Position, venue: string): LendingPosition {
  * The engine, in dollars: equity is collateral less debt, and what is asked is what collateral may not be borrowed against,
  * value × (1 − loan-to-value) to open and value × (1 − threshold) to keep. So equity less maintenance is Σ value × threshold − debt, and the
  * health factor is 1 where they meet. Wallet balances are no collateral.
+ *
+ * @param reserves By asset, for supplies that do not carry their own threshold.
  */
-export function aaveV3(reserves: Readonly<Record<string, AaveReserve>> = AAVE_RESERVES): MarginEngine {
+export function aaveV3(reserves: Readonly<Record<string, AaveReserve>> = {}): MarginEngine {
   return {
     name: NAME,
-    source: 'aave-v3-core (v3.0); docs.aave.com, risk parameters, November 2026',
+    source: 'aave-v3-core (v3.0), LiquidationLogic; thresholds as the positions carry them',
     assess(account: VenueAccount, market: MarketView): MarginReport {
       requireNumbers(account)
       refuseDebts(NAME, account, () => false)
@@ -163,7 +156,8 @@ export function aaveV3(reserves: Readonly<Record<string, AaveReserve>> = AAVE_RE
         const reserve = Object.hasOwn(reserves, position.asset) ? reserves[position.asset] : undefined
         const threshold = position.liquidationThreshold ?? reserve?.liquidationThreshold
         const loanToValue = Math.min(position.loanToValue ?? reserve?.loanToValue ?? 0, threshold ?? 0)
-        if (threshold === undefined) refusePosition(NAME, position, account.venue, 'its asset has no risk parameters')
+        if (threshold === undefined)
+          refusePosition(NAME, position, account.venue, 'it carries no liquidation threshold and none is given')
         equity += value
         const line = {
           what: `supplied ${positionName(position, account.venue)}`,

@@ -49,7 +49,7 @@ test.skipIf(!given)('the published scan as in the reference vectors (skipped whe
 })
 
 test("the extended table carries a coin profit to the edge of the range, as in the venue's example of a sold perpetual", () => {
-  // docs.deribit.com, private/pme/simulate: pre-aggregated vector of a short perpetual, ETH, range 18 %.
+  // an answer of private/pme/simulate, February 2026: pre-aggregated vector of a short perpetual, ETH, range 18 %.
   const terms = DERIBIT_PORTFOLIO_TERMS['ETH']!
   const coins = 0.21939959699999997 / (1 / 0.82 - 1)
   for (const move of terms.extendedMoves) {

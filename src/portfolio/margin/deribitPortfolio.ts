@@ -6,9 +6,11 @@
  * options do not decide. The worst of it, plus shocks for delta that the market could not absorb and for deltas of
  * different expiries that offset each other, is initial margin; maintenance is a fixed share.
  *
- * Sources: support.deribit.com, "Portfolio Margin"; parameters and the rule of the extended table from the examples of
- * docs.deribit.com, private/pme/simulate (`model_params`, BTC of June 2024, ETH of February 2026). The venue rounds and nets between
- * currencies in cross portfolio margin (X:PM), which this is not.
+ * Sources: support.deribit.com, "Portfolio Margin", for what is counted; parameters from answers of private/pme/simulate
+ * (`model_params`): BTC as in the example of docs.deribit.com (June 2024), ETH as published by a user (February 2026), whose risk
+ * vector also fixes the rule of the extended table. How dampener, delta shock and roll shock follow from their parameters is
+ * not documented: the rules here follow independent implementations and are not verified against the venue. Netting
+ * between currencies (X:PM) is not here.
  *
  * Beside it the plain weighted scan that Paradex publishes with the same shocks (docs.paradex.trade, "Portfolio Margin").
  */
@@ -160,7 +162,7 @@ const BTC: DeribitPortfolioTerms = {
   maintenanceFactor: 0.8,
 }
 
-/** Source: docs.deribit.com, private/pme/simulate: BTC as of June 2024, ETH as of February 2026. */
+/** Source: `model_params` of private/pme/simulate: BTC as of June 2024 (documentation), ETH as of February 2026 (a user's answer). */
 export const DERIBIT_PORTFOLIO_TERMS: Readonly<Record<string, DeribitPortfolioTerms>> = {
   BTC,
   ETH: {

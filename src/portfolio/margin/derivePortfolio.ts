@@ -9,7 +9,7 @@
  *
  * Everything is in units of the stable coin: collateral is divided by its price, forwards and perpetuals are taken as they are.
  *
- * Source: docs.derive.xyz, "Portfolio Margin" and "PM2"; behaviour and parameters as of v2-core commit 7736900d, checked against
+ * Source: behaviour and parameters of derivexyz/v2-core, commit 7736900d (PMRM_2), checked against
  * every portfolio of its tests that the reference material holds.
  */
 
@@ -96,7 +96,7 @@ const REGULAR: readonly PmrmScenario[] = [1.18, 1.135, 1.09, 1.045, 1, 0.955, 0.
     })),
 )
 
-/** Source: v2-core commit 7736900d, base case of its portfolio tests; docs.derive.xyz, "Portfolio Margin Parameters", November 2026. */
+/** Source: v2-core commit 7736900d, base case of its portfolio tests. */
 export const PMRM_PARAMETERS: PmrmParameters = {
   scenarios: [
     ...REGULAR,
@@ -555,7 +555,7 @@ export function derivePortfolio(
   const scan = new PortfolioScan(parameters)
   return {
     name: NAME,
-    source: 'docs.derive.xyz, Portfolio Margin (PM2); derivexyz/v2-core commit 7736900d',
+    source: 'derivexyz/v2-core commit 7736900d, PMRM_2',
     assess(account: VenueAccount, market: MarketView): MarginReport {
       const view = new WatchedView(market)
       const margin = scan.assess(pmrmPortfolio(account, view, haircuts))

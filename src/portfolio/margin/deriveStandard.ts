@@ -8,6 +8,7 @@
  * Figures are in stable coins; prices of underlyings are taken as they are.
  *
  * Source: docs.derive.xyz, "Standard Margin" and "Standard Margin Parameters" (crawled July 2026); behaviour of v2-core's StandardManager.
+ * No reference cases were at hand: tests are by hand and by property.
  */
 
 import { dollarLike } from '../../market/instrument.ts'

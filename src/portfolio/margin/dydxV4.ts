@@ -6,7 +6,7 @@
  *
  * Two layers: functions of `bigint` quantums, exact; and the engine, which reckons the same fractions in doubles.
  *
- * Sources: docs.dydx.exchange, "Margin" and "Liquidations"; behaviour of v4-chain commit 84d4664b (x/perpetuals, x/clob).
+ * Source: behaviour of v4-chain commit 84d4664b (x/perpetuals, x/clob), as the reference vectors hold it.
  */
 
 import type { FuturePosition, Position, VenueAccount } from '../book.ts'
@@ -232,7 +232,7 @@ function perpetual(position: Position, venue: string, terms: Readonly<Record<str
 export function dydxV4(terms: Readonly<Record<string, DydxTerms>> = DYDX_TERMS): MarginEngine {
   return {
     name: NAME,
-    source: 'docs.dydx.exchange, Margin; v4-chain commit 84d4664b',
+    source: 'dydxprotocol/v4-chain commit 84d4664b; indexer terms of early 2026',
     assess(account: VenueAccount, market: MarketView): MarginReport {
       requireNumbers(account)
       refuseDebts(NAME, account, (currency) => currency === CURRENCY)

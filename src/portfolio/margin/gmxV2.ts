@@ -5,8 +5,8 @@
  * falls below a share of its size, or below a least amount of dollars. The impact counted is capped, and never in favour; the fee
  * of liquidation itself is charged afterwards and decides nothing.
  *
- * Sources: gmx-io/gmx-synthetics, README, "Liquidations" and PositionUtils (behaviour); values read from the chain for BTC, ETH, SOL, LINK
- * markets on Arbitrum in 2026: minimum collateral factor 0.5 %, position fee 0.04 / 0.06 %.
+ * Sources: gmx-io/gmx-synthetics, PositionUtils (behaviour, not verified against the chain here); parameters are second-hand: values others
+ * report to have read on Arbitrum in 2026 (minimum collateral factor 0.5 %, position fee 0.04 / 0.06 %). Pass what the chain says today.
  */
 
 import type { FuturePosition, Position, VenueAccount } from '../book.ts'
@@ -42,7 +42,7 @@ const MAJOR: GmxTerms = {
 
 /**
  * By asset, without impact: its factor depends on the imbalance of the pool at the moment and is set by who has looked at it.
- * Source: values on Arbitrum, 2026 (see the header); the 5 dollars are web3-ethereum-defi's constant.
+ * Source: second-hand, see the header; the cap on impact is an assumption; the 5 dollars are web3-ethereum-defi's constant.
  */
 export const GMX_TERMS: Readonly<Record<string, GmxTerms>> = { BTC: MAJOR, ETH: MAJOR, SOL: MAJOR, LINK: MAJOR }
 
@@ -108,7 +108,7 @@ function perpetual(position: Position, venue: string, terms: Readonly<Record<str
 export function gmxV2(terms: Readonly<Record<string, GmxTerms>> = GMX_TERMS): MarginEngine {
   return {
     name: NAME,
-    source: 'gmx-io/gmx-synthetics (behaviour); market parameters on Arbitrum, 2026',
+    source: 'gmx-io/gmx-synthetics (behaviour); market parameters second-hand, 2026',
     assess(account: VenueAccount, market: MarketView): MarginReport {
       requireNumbers(account)
       refuseDebts(NAME, account, () => false)

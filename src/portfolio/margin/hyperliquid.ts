@@ -4,7 +4,7 @@
  * Maintenance is half the initial margin at the greatest leverage of the tier, applied so that it is continuous in size:
  * notional × rate − deduction. Cross positions share the account's dollars; an isolated one stands for itself alone.
  *
- * Sources: hyperliquid.gitbook.io, "Margin tiers", "Margining", "Liquidations" and "Funding", read November 2026. The thresholds
+ * Sources: hyperliquid.gitbook.io, "Margin tiers", read November 2026; "Liquidations" and "Funding" as the reference notes quote them. The thresholds
  * of partial liquidation and the constants of funding have changed before (funding's clamp was 0.0003 in May 2023): they are
  * arguments with today's values.
  */
@@ -153,7 +153,7 @@ export interface HyperliquidLiquidationRules {
   readonly backstopShare: number
 }
 
-/** Source: "Liquidations", read November 2026. */
+/** Source: "Liquidations", second-hand. */
 export const HYPERLIQUID_LIQUIDATION: HyperliquidLiquidationRules = {
   partialAbove: 100_000,
   partialFraction: 0.2,
@@ -183,7 +183,7 @@ export interface HyperliquidFundingRules {
   readonly hourlyMax: number
 }
 
-/** Source: "Funding", read November 2026. */
+/** Source: "Funding", second-hand. */
 export const HYPERLIQUID_FUNDING: HyperliquidFundingRules = { interest: 0.0001, clamp: 0.0005, hourlyMax: 0.04 }
 
 /** Funding of one hour. */

@@ -27,7 +27,7 @@ const accounts: Record<string, (size: number, backing: number) => VenueAccount> 
     venue: 'v',
     balances: {},
     positions: [
-      { kind: 'supply', asset: 'USDC', amount: backing, rate: 0 },
+      { kind: 'supply', asset: 'USDC', amount: backing, rate: 0, loanToValue: 0.75, liquidationThreshold: 0.78 },
       { kind: 'debt', asset: 'ETH', amount: Math.abs(size), rate: 0 },
     ],
   }),
