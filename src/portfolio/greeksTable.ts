@@ -103,7 +103,23 @@ export interface GreeksTable {
   readonly unpriced: readonly UnpricedHolding[]
 }
 
-const blank = (): CashGreeks => ({ ...noGreeks(), deltaDollars: 0, gammaDollars: 0 })
+/** Written out, because a spread costs more than the option that is added. */
+function blank(): CashGreeks {
+  return {
+    value: 0,
+    delta: 0,
+    gamma: 0,
+    vega: 0,
+    theta: 0,
+    rho: 0,
+    vanna: 0,
+    volga: 0,
+    charm: 0,
+    carry: 0,
+    deltaDollars: 0,
+    gammaDollars: 0,
+  }
+}
 
 function requireAscending(bounds: readonly number[], what: string): void {
   if (bounds.every((bound, i) => Number.isFinite(bound) && (i === 0 || bound > bounds[i - 1]!))) return

@@ -18,7 +18,7 @@ import { isoDay } from '../core/clock.ts'
 import { dollarLike } from '../market/instrument.ts'
 import { BLACK76_ROW, Black76At, black76Row, PriceStatus } from '../pricing/black76.ts'
 import type { FuturePosition, OptionPosition, PoolPosition, Position, PowerPosition } from './book.ts'
-import { type Greeks, noGreeks } from './greeks.ts'
+import type { Greeks } from './greeks.ts'
 import type { MarketView } from './marketView.ts'
 import { futureMark, poolAmounts } from './valuation.ts'
 
@@ -51,7 +51,23 @@ export interface PositionGreeks extends Greeks {
 
 /** All zero: what {@link positionGreeks} fills. */
 export function noPositionGreeks(): PositionGreeks {
-  return { ...noGreeks(), other: '', otherDelta: 0, otherGamma: 0, crossGamma: 0, basis: 0 }
+  return {
+    value: 0,
+    delta: 0,
+    gamma: 0,
+    vega: 0,
+    theta: 0,
+    rho: 0,
+    vanna: 0,
+    volga: 0,
+    charm: 0,
+    carry: 0,
+    other: '',
+    otherDelta: 0,
+    otherGamma: 0,
+    crossGamma: 0,
+    basis: 0,
+  }
 }
 
 function clear(out: PositionGreeks, figure: number): void {

@@ -16,7 +16,7 @@ import type { MarketView } from './marketView.ts'
 const YEAR_US = 365 * 86_400_000_000
 
 /** Whether Black's formula has a price for these; what a broken feed says (a forward below zero) is no price. */
-export function priceable(forward: number, strike: number, years: number, volatility: number, rate = 0): boolean {
+function priceable(forward: number, strike: number, years: number, volatility: number, rate = 0): boolean {
   return (
     Math.abs(rate * years) < 700 &&
     forward > 1e-100 &&
