@@ -24,7 +24,7 @@ import { meetCalls, receiveTransfers } from './marginCalls.ts'
 import { type EngineByName, marginRatio } from './marginRatio.ts'
 import type { ProtectiveDemand, ProtectiveRule, ProtectiveWatch, StressReading } from './protectiveRules.ts'
 import { bookDeltas, heldPerpetuals, rebalance } from './rebalance.ts'
-import { type Scenario, Timeline } from './scenario.ts'
+import { type Levels, type Scenario, Timeline } from './scenario.ts'
 import { ShockedView } from './shockedView.ts'
 import { type CascadeEvent, StressMoment } from './stressMoment.ts'
 import { DEFAULT_STRESS, type HedgePlace, type StressSettings } from './stressSettings.ts'
@@ -136,8 +136,8 @@ class Cascade {
   readonly #assets: readonly string[]
   readonly #pushed = new Map<string, number>()
   readonly #events: CascadeEvent[] = []
+  readonly #lasting = new Map<string, number>()
   readonly #path: CascadeMoment[] = []
-  readonly #views: ShockedView[] = []
   readonly #profit = new Map<string, number>()
   /** Flattens asked for and not done: asked again at every moment, as the gate does. */
   readonly #pending = new Set<string>()
@@ -165,26 +165,26 @@ class Cascade {
     const { moments } = this.#timeline
     const start = this.#book.value(this.#calm)
     const calm = new ShockedView(this.#calm, new Map(), 0, this.#timeline.scenario.sticky)
-    const before = this.#momentOf(0, calm)
+    const before = this.#momentOf(0, calm, new Map())
     this.#alreadyBroken = this.#book.accounts.some((account) => before.report(account)?.liquidatable)
-    for (const { watch } of this.#guards) watch.observe(this.#reading(before, calm, 0))
+    // What already trips a rule is answered before anything happens; everything else gets its reference here.
+    const reading = this.#reading(before, calm, 0)
+    for (const { rule, watch } of this.#guards)
+      for (const demand of watch.observe(reading)) this.#act(before, rule.name, demand, 'protective')
     let last = calm
     let lastUs = 0
     for (const [index, { atUs, levels }] of moments.entries()) {
       this.#accrue(last, atUs - lastUs)
       const market = new ShockedView(this.#calm, levels, atUs, this.#timeline.scenario.sticky, this.#pushed)
-      this.#views.push(market)
       this.#move(last, market)
-      this.#live(this.#momentOf(index, market), last, atUs - lastUs)
+      this.#live(this.#momentOf(index, market, levels), last, atUs - lastUs)
       last = market
       lastUs = atUs
     }
     return this.#result(start, last)
   }
 
-  #momentOf(index: number, market: ShockedView): StressMoment {
-    const { moments } = this.#timeline
-    const levels = moments[index]!.levels
+  #momentOf(index: number, market: ShockedView, levels: Levels): StressMoment {
     const parts = {
       index,
       market,
@@ -195,6 +195,7 @@ class Cascade {
       settings: this.#settings,
       pushed: this.#pushed,
       events: this.#events,
+      lasting: this.#lasting,
     }
     return new StressMoment(parts, (venue) => {
       const shown = this.#timeline.oracleMoment(venue, index)
@@ -262,11 +263,13 @@ class Cascade {
     this.#settleExpired(moment)
     this.#lowest(moment)
     const reading = this.#reading(moment, before, elapsedUs)
+    // A jump is seen when it is over, by us as by venues, and venues act on the price itself.
+    const jumped = elapsedUs === 0 || this.#timeline.scenario.everyUs === undefined
     const late: (readonly [Guard, ProtectiveDemand])[] = []
     this.#repeatFlattens(moment)
     for (const guard of this.#guards) {
       for (const demand of guard.watch.observe(reading)) {
-        if (elapsedUs >= guard.rule.reactionUs) this.#act(moment, guard.rule.name, demand, 'protective')
+        if (!jumped && elapsedUs >= guard.rule.reactionUs) this.#act(moment, guard.rule.name, demand, 'protective')
         else late.push([guard, demand])
       }
     }

@@ -53,7 +53,7 @@ export function heldPerpetuals(book: HeldBook): HedgePlace[] {
 }
 
 /**
- * Brings the deltas of assets that have a hedge to their targets.
+ * Brings the deltas of assets that have a hedge back between zero and what the book began with.
  *
  * @param reducingOnly Only trades that make a position smaller: what a paused account still may.
  */
@@ -65,7 +65,10 @@ export function rebalance(
 ): void {
   const deltas = bookDeltas(moment.book, moment.market)
   for (const asset of new Set(places.map((place) => place.asset))) {
-    const wanted = (targets.get(asset) ?? 0) - (deltas.get(asset) ?? 0)
+    const delta = deltas.get(asset) ?? 0
+    const target = targets.get(asset) ?? 0
+    // A position that was taken was not a hedge that failed: exposure that shrank towards zero is not bought back.
+    const wanted = Math.min(Math.max(delta, Math.min(0, target)), Math.max(0, target)) - delta
     const dollars = wanted * moment.market.spot(asset)
     if (!(Math.abs(dollars) >= DELTA_DOLLARS_MIN)) continue
     hedge(

@@ -294,7 +294,9 @@ export function checkScenario(value: unknown): Scenario {
     if (twice !== undefined) refuse(`${at}.shocks`, 'one level for each thing in a step', twice)
     return { atUs: atUs as number, shocks: list }
   })
-  const moments = momentTimes(checked, everyUs as number | undefined, holdUs as number).length
+  const moments = Math.ceil(
+    (lastUs + (holdUs as number)) / ((everyUs as number | undefined) ?? Number.POSITIVE_INFINITY),
+  )
   if (moments > MOMENTS_MAX) refuse('scenario.everyUs', `at most ${MOMENTS_MAX} moments in all`, moments)
   return {
     name,
@@ -345,10 +347,7 @@ function momentTimes(steps: readonly ScenarioStep[], everyUs: number | undefined
       if (untilUs !== undefined && atUs + untilUs <= endUs) times.add(atUs + untilUs)
     }
   }
-  if (everyUs !== undefined) {
-    if (endUs / everyUs > MOMENTS_MAX) return Array.from({ length: Math.ceil(endUs / everyUs) }, () => 0)
-    for (let atUs = everyUs; atUs < endUs; atUs += everyUs) times.add(atUs)
-  }
+  if (everyUs !== undefined) for (let atUs = everyUs; atUs < endUs; atUs += everyUs) times.add(atUs)
   times.add(endUs)
   return [...times].sort((a, b) => a - b)
 }

@@ -75,9 +75,17 @@ class Words {
   }
 
   number(expected: string, pattern: RegExp): number {
+    return this.#figure(expected, pattern, Number)
+  }
+
+  hundredth(expected: string, pattern: RegExp): number {
+    return this.#figure(expected, pattern, hundredth)
+  }
+
+  #figure(expected: string, pattern: RegExp, read: (figure: string) => number): number {
     const word = this.take(expected)
     const match = pattern.exec(word)
-    const value = match ? Number(match[1]) : Number.NaN
+    const value = match ? read(match[1]!) : Number.NaN
     if (!Number.isFinite(value)) refuse(word, expected, this.text)
     return value
   }
@@ -122,11 +130,16 @@ function change(words: Words, pattern: string): number {
   if (factor) return Number(factor[1])
   const percent = PERCENT.exec(word)
   if (!percent) refuse(word, pattern, words.text)
-  return 1 + Number(percent[1]) / 100
+  return 1 + hundredth(percent[1]!)
 }
 
-/** Points of volatility to a fraction. Division keeps 20 and 0.2 each other's inverse. */
-const points = (words: Words, example: string) => words.number(example, PLAIN) / 100
+/** A hundredth of a figure, shifted as text: see {@link hundredfold}. */
+function hundredth(figure: string): number {
+  const [digits, exponent = '0'] = figure.toLowerCase().split('e')
+  return Number(`${digits}e${Number(exponent) - 2}`)
+}
+
+const points = (words: Words, example: string) => words.hundredth(example, PLAIN)
 
 function volatility(words: Words): Shock {
   const asset = words.name(1)
@@ -137,7 +150,7 @@ function volatility(words: Words): Shock {
   const both = /^x(\d[\d.]*(?:e-?\d+)?)([+-].+)$/i.exec(word)
   const add = PLAIN.exec(both ? both[2]! : word)
   if (!add) refuse(word, 'points or a factor: +20, x2, x1.5+20', words.text)
-  return { shock: 'volatility', asset, factor: both ? Number(both[1]) : 1, add: Number(add[1]) / 100 }
+  return { shock: 'volatility', asset, factor: both ? Number(both[1]) : 1, add: hundredth(add[1]!) }
 }
 
 function correlation(words: Words): Shock {
@@ -155,7 +168,7 @@ function funding(words: Words): Shock {
   if (factor) return { shock: 'funding', ...place, mode: 'factor', value: Number(factor[1]) }
   const share = PER_DAY.exec(word)
   if (!share) refuse(word, 'a factor or a share a day: x3, 1%/d', words.text)
-  return { shock: 'funding', ...place, mode: 'per-day', value: Number(share[1]) / 100 }
+  return { shock: 'funding', ...place, mode: 'per-day', value: hundredth(share[1]!) }
 }
 
 function gas(words: Words): Shock {
@@ -224,7 +237,7 @@ function shockOf(verb: string, words: Words): Shock {
     case 'term':
       return { shock: 'term', asset: words.name(1), add: points(words, 'points at one week: +15') }
     case 'basis':
-      return { shock: 'basis', ...words.place(1), add: words.number('a share of spot: -5%', PERCENT) / 100 }
+      return { shock: 'basis', ...words.place(1), add: words.hundredth('a share of spot: -5%', PERCENT) }
     case 'funding':
       return funding(words)
     case 'depth':
@@ -322,19 +335,12 @@ export function scenarioText(scenario: Scenario): string {
   return steps.join('; ')
 }
 
-/** A number whose hundredth, or whole, is exactly the value: `20` for 0.2. */
+/** The figure whose hundredth is exactly the value: `20` for 0.2. Shifted as text, for a product would round. */
 function hundredfold(value: number): string {
-  const shortest = Number((value * 100).toPrecision(15))
-  return String(shortest / 100 === value ? shortest : nearest(value))
-}
-
-/** Multiplication by 100 rounds; one of the neighbours is the number that divides back. */
-function nearest(value: number): number {
-  const middle = value * 100
-  const step = Math.abs(middle) * 2 ** -53
-  for (const candidate of [middle, middle - step, middle + step, middle - 2 * step, middle + 2 * step])
-    if (candidate / 100 === value) return candidate
-  return middle
+  const [digits, exponent = '0'] = String(value).split('e')
+  const shifted = `${digits}e${Number(exponent) + 2}`
+  const short = String(Number(shifted))
+  return hundredth(short) === value ? short : shifted
 }
 
 const signed = (text: string) => (text.startsWith('-') ? text : `+${text}`)

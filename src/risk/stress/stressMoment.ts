@@ -47,6 +47,14 @@ export interface CascadeEvent {
   readonly note: string
 }
 
+const LASTING: ReadonlySet<CascadeEventKind> = new Set([
+  'stuck',
+  'call-unmet',
+  'blocked',
+  'hedge-priced-out',
+  'hedge-unavailable',
+])
+
 /** One moment of a cascade, and the means to act in it. */
 export class StressMoment {
   readonly atUs: number
@@ -61,12 +69,14 @@ export class StressMoment {
   /** Log moves left in prices by our trades, by asset; {@link market} reads it. */
   readonly pushed: Map<string, number>
   readonly events: CascadeEvent[]
+  /** When each lasting state was last seen, by number of the moment. */
+  readonly lasting: Map<string, number>
   readonly #shown: (venue: string) => { market: MarketView; levels: Levels }
 
   constructor(
     parts: Pick<
       StressMoment,
-      'index' | 'market' | 'levels' | 'book' | 'timeline' | 'engines' | 'settings' | 'pushed' | 'events'
+      'index' | 'market' | 'levels' | 'book' | 'timeline' | 'engines' | 'settings' | 'pushed' | 'events' | 'lasting'
     >,
     shown: (venue: string) => { market: MarketView; levels: Levels },
   ) {
@@ -80,6 +90,7 @@ export class StressMoment {
     this.settings = parts.settings
     this.pushed = parts.pushed
     this.events = parts.events
+    this.lasting = parts.lasting
     this.#shown = shown
   }
 
@@ -100,6 +111,13 @@ export class StressMoment {
   }
 
   note(kind: CascadeEventKind, venue: string, what: string, dollars: number, note = ''): void {
+    if (LASTING.has(kind)) {
+      // A state that lasts is noted when it begins.
+      const key = `${kind} ${venue} ${what}`
+      const since = this.lasting.get(key)
+      this.lasting.set(key, this.index)
+      if (since !== undefined && this.index - since <= 1) return
+    }
     this.events.push({ atUs: this.atUs, kind, venue, what, dollars, note })
   }
 
