@@ -57,8 +57,12 @@ const SPECS: InstrumentSpec[] = [
 ] // biome-ignore format: one instrument a line
 const [SPOT, PERP, INVERSE, FUTURE, CALL, PUT, ETH, ETH_PUT] = [0, 1, 2, 3, 4, 5, 6, 7]
 
-function run(settings: BookOfRunSettings = {}, cash: Record<string, number> = { USDC: 1_000_000, BTC: 20 }) {
-  const universe = new Universe(SPECS.map((spec) => new Instrument(spec)))
+function run(
+  settings: BookOfRunSettings = {},
+  cash: Record<string, number> = { USDC: 1_000_000, BTC: 20 },
+  specs = SPECS,
+) {
+  const universe = new Universe(specs.map((spec) => new Instrument(spec)))
   const markets = universe.instruments.map((instrument) => new MarketState(instrument))
   const ledger = new Ledger(universe, markets, cash)
   const batch = new TapeBatch(8)
@@ -282,6 +286,25 @@ test('money no venue can claim lies apart, and all of it is counted', () => {
     [UNASSIGNED, { DAI: 50 }],
   ])
   expect(desk.book.equity).toBe(desk.ledger.equity)
+})
+
+test('two venues in one coin each keep what they began with, their profits, fees and funding', () => {
+  const specs = [perp, { ...perp, venue: 'derive' }]
+  const desk = run({ openingCash: { hyperliquid: { USDC: 600 }, derive: { USDC: 300 } } }, { USDC: 1_000 }, specs)
+  desk.hear(0, [[Kind.MARK, 90_000]])
+  desk.hear(1, [[Kind.MARK, 90_000]])
+  desk.trade(0, 10, 90_000, 2_000_000)
+  desk.trade(0, -10, 91_000, 1_000_000)
+  desk.trade(1, -10, 90_000)
+  desk.account({ instrument: 1, cashAtoms: 7_000_000 })
+  const { accounts } = desk.refresh().book
+  // 0.01 bitcoins gained a thousand each; what nobody claimed at the start lies apart.
+  expect(accounts.map(({ venue, balances }) => [venue, balances])).toEqual([
+    ['hyperliquid', { USDC: 607 }],
+    ['derive', { USDC: 307 }],
+    [UNASSIGNED, { USDC: 100 }],
+  ])
+  expect(desk.book.equity).toBeCloseTo(desk.ledger.equity, 9)
 })
 
 test('a short future and spot of the same coin cancel, across venues', () => {

@@ -62,6 +62,7 @@ test('the same book by asset, venue, account and bucket', () => {
   expect(eth!.deltaDollars).toBeCloseTo(btc!.deltaDollars, 6)
   // 1 % up moves half of 1 % of the position from one coin to the other's account: −½ × 1 % × half of the worth.
   expect(eth!.gammaDollars).toBeCloseTo(-0.005 * eth!.deltaDollars, 6)
+  expect(btc!.gammaDollars).toBeCloseTo(-0.005 * btc!.deltaDollars, 6)
   const usdc = greeksOf(table, 'USDC')
   expect(usdc.value).toBeCloseTo(0.999 * 16_700, 8)
   expect(table.total.value).toBeCloseTo(bookValue(BOOK, market), 6)
