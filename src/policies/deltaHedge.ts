@@ -62,6 +62,11 @@ export const HEDGE_SETTINGS = {
     default: '',
     doc: 'Dollars a transaction costs, by venue: VENUE=DOLLARS, comma-separated; 0 where not named.',
   },
+  orderCost: {
+    default: 0.05,
+    min: 0,
+    doc: 'Dollars an order is worth besides what it costs to fill: keeps the best bands from trading lot by lot at their edge.',
+  },
   halfSpreadBps: { default: 1, min: 0, max: 1000, doc: 'Half the spread where only bars are known.' },
   reachBps: { default: 5, min: 0, max: 500, doc: 'How far beyond the touch a hedge may take.' },
   sliceNotional: { default: 50_000, min: 0, doc: 'Most dollars of one hedge order; at least one lot is sent.' },
@@ -107,18 +112,19 @@ class Hedge {
   readonly index: number
   readonly market: MarketState
   readonly instrument: Instrument
-  readonly gas: number
+  /** Dollars one order costs whatever its size: gas, and what an order is worth. */
+  readonly orderCost: number
   pausedUntilUs = Number.NEGATIVE_INFINITY
   restUs = REST_US
   orderId = 0
   /** Dollars per base, fresh; set by every look. */
   price = Number.NaN
 
-  constructor(market: MarketState, index: number, gas: number) {
+  constructor(market: MarketState, index: number, orderCost: number) {
     this.index = index
     this.market = market
     this.instrument = market.instrument
-    this.gas = gas
+    this.orderCost = orderCost
   }
 
   /** Base units of one lot at the hedge's price. */
@@ -219,7 +225,7 @@ export class DeltaHedge {
     this.#outlook = outlook
     this.#hedges = choice.hedges.map((index) => {
       const market = context.market(index)
-      return new Hedge(market, index, choice.gas.get(market.instrument.venue) ?? 0)
+      return new Hedge(market, index, settings.orderCost + (choice.gas.get(market.instrument.venue) ?? 0))
     })
     this.#hedgeSet = new Set(choice.hedges)
     const { universe } = context
@@ -344,7 +350,7 @@ export class DeltaHedge {
     let best: { proportional: number; fixed: number } | undefined
     for (const hedge of this.#usable(nowUs)) {
       const proportional = hedge.costRate(halfSpreadBps)
-      if (!best || proportional < best.proportional) best = { proportional, fixed: hedge.gas }
+      if (!best || proportional < best.proportional) best = { proportional, fixed: hedge.orderCost }
     }
     return best
   }
@@ -370,8 +376,8 @@ export class DeltaHedge {
     const { halfSpreadBps } = this.#settings
     const side = units > 0 ? 1 : -1
     const priced = this.#usable(nowUs).map((hedge) => {
-      const gas = hedge.gas / (Math.abs(units) * hedge.price)
-      return { hedge, cost: hedge.costRate(halfSpreadBps) + side * hedge.carryRate(nowUs, this.#horizonUs) + gas }
+      const fixed = hedge.orderCost / (Math.abs(units) * hedge.price)
+      return { hedge, cost: hedge.costRate(halfSpreadBps) + side * hedge.carryRate(nowUs, this.#horizonUs) + fixed }
     })
     priced.sort((a, b) => a.cost - b.cost || a.hedge.index - b.hedge.index)
     let left = Math.abs(units)

@@ -35,6 +35,8 @@ export class OptionTrader {
   readonly #settings: SettingsOf<typeof OPTION_SETTINGS>
   /** Options the gate or the venue refused, until when they rest, and for how long. */
   readonly #resting = new Map<number, { untilUs: number; restUs: number }>()
+  /** Lots already asked for of the quote shown, by option and side: they may be gone although they are shown. */
+  readonly #asked = new Map<number, { readonly quotedUs: number; lots: number }>()
   #armed = false
   #decidedUs = Number.NEGATIVE_INFINITY
 
@@ -80,7 +82,11 @@ export class OptionTrader {
     if (lots === 0 || (resting && nowUs < resting.untilUs) || !this.#board.fresh(option) || this.busy(option)) return 0
     const side = lots > 0 ? 1 : -1
     const { market } = option
-    const size = Math.min(Math.abs(lots), side > 0 ? market.bestAskLots : market.bestBidLots)
+    const key = side * (option.index + 1)
+    const asked = this.#asked.get(key)
+    const gone = asked?.quotedUs === market.quotedUs ? asked.lots : 0
+    const shown = side > 0 ? market.bestAskLots : market.bestBidLots
+    const size = Math.min(Math.abs(lots), shown - gone)
     if (!(size >= 1)) return 0
     const id = this.#context.submit({
       instrument: option.index,
@@ -91,8 +97,12 @@ export class OptionTrader {
       timeInForce: 'IOC',
       tag,
     })
-    if (id === 0) this.#rest(option.index)
-    return id === 0 ? 0 : side * Math.floor(size)
+    if (id === 0) {
+      this.#rest(option.index)
+      return 0
+    }
+    this.#asked.set(key, { quotedUs: market.quotedUs, lots: gone + Math.floor(size) })
+    return side * Math.floor(size)
   }
 
   onOrder(event: OrderEvent): void {

@@ -9,6 +9,7 @@ import { GAMMA_SCALPER_SETTINGS, GammaScalper } from './gammaScalper.ts'
 import { MARKET_MAKER_SETTINGS, MarketMaker } from './marketMaker.ts'
 import { OPTION_VAULT_SETTINGS, OptionVault } from './optionVault.ts'
 import type { Policy } from './policy.ts'
+import { RELATIVE_VALUE_SETTINGS, RelativeValue } from './relativeValue.ts'
 import { VARIANCE_PREMIUM_SETTINGS, VariancePremium } from './variancePremium.ts'
 import { VOLATILITY_TARGET_SETTINGS, VolatilityTarget } from './volatilityTarget.ts'
 
@@ -55,6 +56,11 @@ export const POLICIES: Readonly<Record<string, PolicyOffer>> = {
     summary: 'Buys the straddle whose gamma costs least against the movement expected, and earns it by hedging.',
     settings: GAMMA_SCALPER_SETTINGS,
     build: GammaScalper.fromSettings,
+  },
+  'relative-value': {
+    summary: 'Sells the option richest against a fitted surface, buys the cheapest, of equal vega: skew and calendar.',
+    settings: RELATIVE_VALUE_SETTINGS,
+    build: (settings, universe) => RelativeValue.fromSettings(settings, universe),
   },
   'option-vault': {
     summary: 'Sells calls on coins held, or collars them with puts, and rolls.',

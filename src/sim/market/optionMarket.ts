@@ -32,6 +32,8 @@ export interface OptionMarketOptions {
   readonly lots?: number
   /** Added to the volatility of single options, by index in the universe: what relative value is to find. */
   readonly mispriced?: ReadonlyMap<number, number>
+  /** Hours after the start until which they are mispriced; to the end when absent. */
+  readonly mispricedHours?: number
   /** Options that never show an ask, by index in the universe. */
   readonly oneSided?: ReadonlySet<number>
   /** Funding of the first perpetual every eight hours; the second pays half of it. */
@@ -201,7 +203,8 @@ function pushOption(
   if (years <= 0) return
   const forward = spot * Math.exp(0.03 * years)
   const k = Math.log(instrument.strike / forward)
-  const volatility = smile(options.implied, k) + (options.mispriced?.get(index) ?? 0)
+  const mispriced = timeUs < START_US + (options.mispricedHours ?? Number.POSITIVE_INFINITY) * HOUR_US
+  const volatility = smile(options.implied, k) + (mispriced ? (options.mispriced?.get(index) ?? 0) : 0)
   const right = instrument.right === 'put' ? -1 : 1
   const coin = (sigma: number) =>
     black76({ right, forward, strike: instrument.strike, years, volatility: Math.max(0.01, sigma) }).price / forward
