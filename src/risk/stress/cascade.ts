@@ -146,7 +146,8 @@ class Cascade {
   #halted = false
   #minimum = Number.POSITIVE_INFINITY
   #minimumAtUs = 0
-  #demandedUs = Number.POSITIVE_INFINITY
+  /** Moments at which a rule acted in time. */
+  readonly #demandedUs = new Set<number>()
   #alreadyBroken = false
 
   constructor(book: Book, market: MarketView, scenario: Scenario, options: CascadeOptions) {
@@ -164,7 +165,7 @@ class Cascade {
   run(): CascadeResult {
     const { moments } = this.#timeline
     const start = this.#book.value(this.#calm)
-    const calm = new ShockedView(this.#calm, new Map(), 0, this.#timeline.scenario.sticky)
+    const calm = new ShockedView(this.#calm, new Map(), 0, this.#timeline.scenario.sticky, this.#pushed)
     const before = this.#momentOf(0, calm, new Map())
     this.#alreadyBroken = this.#book.accounts.some((account) => before.report(account)?.liquidatable)
     // What already trips a rule is answered before anything happens; everything else gets its reference here.
@@ -299,7 +300,7 @@ class Cascade {
     const account = 'account' in demand ? this.#book.accounts[demand.account]! : undefined
     if (account && account.positions.length === 0) return
     this.#acted.push(name)
-    if (moment.atUs < this.#demandedUs && kind === 'protective') this.#demandedUs = moment.atUs
+    if (kind === 'protective') this.#demandedUs.add(moment.atUs)
     const figures = `${act}: ${measured.toPrecision(4)} against ${allowed.toPrecision(4)}`
     moment.note(kind, account?.venue ?? '', asset === undefined ? name : `${name} ${asset}`, 0, figures)
     if (demand.act === 'deleverage') {
@@ -426,7 +427,8 @@ class Cascade {
       return { cause: 'unprotected', reason: `no rule protects the book; first to fall: ${where}` }
     if (until.some(({ kind }) => kind === 'blocked'))
       return { cause: 'no-liquidity', reason: `nothing is known of the book needed to get out, then ${where} falls` }
-    if (this.#demandedUs < atUs || (this.#demandedUs === atUs && first === undefined)) {
+    // Rules that acted at some earlier moment left the account sound; what counts is whether they acted on this one.
+    if (this.#demandedUs.has(atUs) || (first === undefined && this.#demandedUs.size > 0)) {
       const spent = this.#book.losses.slippage + this.#book.losses.fees
       const reason = `rules act in time and getting out costs ${spent.toFixed(0)} dollars, more than ${where} has`
       return { cause: 'costs', reason }

@@ -143,7 +143,7 @@ const FTX_2022 = replay(
   {
     name: 'ftx-2022',
     about:
-      '8-10 November 2022 from 14:00 UTC, the fall of FTX: BTC −20 %, ETH −25 % in 32 hours. Facts: prices, funding. Assumed: ' +
+      '8-10 November 2022 from 14:00 UTC, the fall of FTX: BTC −20 %, ETH −27 % in 34 hours. Facts: prices, funding. Assumed: ' +
       'volatility +45 points (the 30-day index peaked at 105), depth half, other coins as ETH.',
     sources: [
       'Binance spot hourly bars',
@@ -158,6 +158,7 @@ const FTX_2022 = replay(
     [3, 20371.06, 1545.82],
     [4, 19342.67, 1447.1],
     [5, 18600.51, 1346.14],
+    [5.75, 17166.83, 1233],
     [6.5, 17810.49, 1280],
     [8, 18700.79, 1336.71],
     [20, 17763.68, 1216.25],
@@ -167,6 +168,7 @@ const FTX_2022 = replay(
     [30, 16784.64, 1195.46],
     [32, 15747.69, 1106.11],
     [32.5, 15591, 1100.62],
+    [33.75, 15588, 1073.53],
     [34, 15922.68, 1102.73],
     [40, 16726.58, 1187.25],
   ],

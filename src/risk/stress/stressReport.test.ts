@@ -36,6 +36,13 @@ describe('a planted over-levered desk', () => {
     }
   })
 
+  test('cannot jump clear of a gap, nor leave a venue that does not answer: both are named', () => {
+    const causes = Object.fromEntries(
+      report.scenarios.map(({ protected: { scenario, cause } }) => [scenario.name, cause]),
+    )
+    expect(causes).toMatchObject({ 'gap-down': 'gap', 'gap-up': 'gap', 'venue-down-deribit': 'venue-down' })
+  })
+
   test('is taken by venues in many of them when nothing protects it', () => {
     const taken = report.scenarios.filter(({ unprotected }) => unprotected.liquidated.length > 0)
     const kept = report.scenarios.filter((each) => each.protected.liquidated.length > 0)
