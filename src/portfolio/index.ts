@@ -36,7 +36,17 @@ export {
   type UnpricedHolding,
   type VenueRow,
 } from './greeksTable.ts'
+export {
+  exposedAssets,
+  type LiquidationDistance,
+  type LiquidationPrices,
+  liquidationDistance,
+  liquidationPrices,
+} from './margin/liquidation.ts'
 export type { MarginEngine, MarginLine, MarginPool, MarginReport } from './margin/marginEngine.ts'
+export { freeCollateral } from './margin/marginReport.ts'
+export { assessAccount, assessBook, MARGIN_ENGINES, marginEngine } from './margin/registry.ts'
+export { marginAfter, marginalMargins, withTrade } from './margin/whatIf.ts'
 export {
   type Liquidity,
   type MarketFacts,

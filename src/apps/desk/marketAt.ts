@@ -4,7 +4,7 @@ import { DAY_US, isoTime } from '../../core/clock.ts'
 import { GimbalError } from '../../core/errors.ts'
 import type { Universe } from '../../market/instrument.ts'
 import { MarketState } from '../../market/marketState.ts'
-import { MergedTape } from '../../market/tape.ts'
+import { MergedTape, type MergeInput } from '../../market/tape.ts'
 import { Catalog, describeCatalog } from '../../store/catalog.ts'
 import { openTapes } from '../../store/openTapes.ts'
 
@@ -48,17 +48,7 @@ export async function marketAt(folder: string, options: MomentOptions = {}): Pro
     fromUs: atUs - lookBackUs,
     toUs: atUs + 1,
   })
-  const markets = opened.universe.instruments.map((instrument) => new MarketState(instrument))
-  const tape = new MergedTape(opened.inputs)
-  let timeUs = Number.NEGATIVE_INFINITY
-  try {
-    while (tape.advance()) {
-      markets[tape.instrument]!.apply(tape.batch, tape.row, tape.timeUs)
-      timeUs = tape.timeUs
-    }
-  } finally {
-    tape.close()
-  }
+  const { markets, timeUs } = statesOf(opened.universe, opened.inputs, atUs)
   if (timeUs === Number.NEGATIVE_INFINITY) {
     throw new GimbalError('catalog-empty', 'The catalog says nothing of that time', {
       from: isoTime(atUs - lookBackUs),
@@ -72,4 +62,24 @@ export async function marketAt(folder: string, options: MomentOptions = {}): Pro
     provenance: opened.provenance,
     contentHash: opened.contentHash,
   }
+}
+
+/** Every instrument after the rows of some inputs up to a moment, and the time of the last of these rows. */
+export function statesOf(
+  universe: Universe,
+  inputs: readonly MergeInput[],
+  atUs = Number.POSITIVE_INFINITY,
+): { readonly markets: readonly MarketState[]; readonly timeUs: number } {
+  const markets = universe.instruments.map((instrument) => new MarketState(instrument))
+  const tape = new MergedTape(inputs)
+  let timeUs = Number.NEGATIVE_INFINITY
+  try {
+    while (tape.advance() && tape.timeUs <= atUs) {
+      markets[tape.instrument]!.apply(tape.batch, tape.row, tape.timeUs)
+      timeUs = tape.timeUs
+    }
+  } finally {
+    tape.close()
+  }
+  return { markets, timeUs }
 }

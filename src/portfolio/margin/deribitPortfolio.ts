@@ -360,11 +360,18 @@ export function deribitPortfolio(
           const { expiryUs, strike, right, size } = position
           group.expiries.set(expiryUs, [...(group.expiries.get(expiryUs) ?? []), position])
           scan.load(
-            [{ amount: size, strike, right, volatility: view.volatility(position.asset, expiryUs, strike) }],
+            [
+              {
+                amount: size,
+                strike,
+                right,
+                volatility: view.volatility(position.asset, expiryUs, strike, position.instrument),
+              },
+            ],
             (expiryUs - market.timeUs) / YEAR_US,
           )
           scan.spread(0, 1, 0)
-          const forward = view.forward(position.asset, expiryUs)
+          const forward = view.forward(position.asset, expiryUs, position.instrument)
           worth = scan.worth(forward, 0) / (group.inCoins ? forward : 1) - size * (position.entry ?? 0)
         } else {
           const mark = futureMark(position, account.venue, view)

@@ -134,8 +134,8 @@ export function deribitStandard(futures: Readonly<Record<string, DeribitFutureTe
         const what = positionName(position, account.venue)
         if (position.kind === 'option') {
           if (position.size >= 0) continue
-          const underlying = view.forward(position.asset, position.expiryUs)
-          view.volatility(position.asset, position.expiryUs, position.strike)
+          const underlying = view.forward(position.asset, position.expiryUs, position.instrument)
+          view.volatility(position.asset, position.expiryUs, position.strike, position.instrument)
           const inUnderlying = optionDollars(position, view) / view.spot(position.asset)
           const asked = deribitShortOption(position.right, position.strike, underlying, inUnderlying)
           // Linear ones are asked in dollars: shares of the underlying become dollars of it.

@@ -521,7 +521,7 @@ export function pmrmPortfolio(
       owed += position.size * (perpetual - position.entry)
     } else if (position.kind === 'option' && dollarLike(position.settle)) {
       const { expiryUs, strike, right } = position
-      const volatility = market.volatility(asset, expiryUs, strike)
+      const volatility = market.volatility(asset, expiryUs, strike, position.instrument)
       const options = expiries.get(expiryUs) ?? []
       options.push({ amount: position.size, strike, right, volatility })
       expiries.set(expiryUs, options)

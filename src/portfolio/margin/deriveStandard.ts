@@ -220,7 +220,7 @@ export function deriveStandard(
           if (position.isolatedMargin !== undefined) {
             refusePosition(NAME, position, account.venue, 'there is no isolated margin')
           }
-          const mark = view.perpetual(account.venue, position.asset)
+          const mark = view.perpetual(account.venue, position.asset, position.instrument)
           const notional = Math.abs(position.size) * mark
           equity += position.size * (mark - position.entry)
           lines.push({

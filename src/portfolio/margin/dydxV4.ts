@@ -243,7 +243,7 @@ export function dydxV4(terms: Readonly<Record<string, DydxTerms>> = DYDX_TERMS):
       for (const each of account.positions) {
         const position = perpetual(each, account.venue, terms)
         // The chain reckons with the oracle price; venues' marks are what stands for it here.
-        const mark = view.perpetual(account.venue, position.asset)
+        const mark = view.perpetual(account.venue, position.asset, position.instrument)
         const notional = Math.abs(position.size) * mark
         const listed = terms[position.asset]!
         const line: MarginLine = {

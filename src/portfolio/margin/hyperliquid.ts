@@ -242,7 +242,7 @@ export function hyperliquid(
       const isolated: MarginPool[] = []
       for (const each of account.positions) {
         const position = perpetual(each, account.venue, tiers)
-        const mark = view.perpetual(account.venue, position.asset)
+        const mark = view.perpetual(account.venue, position.asset, position.instrument)
         const notional = Math.abs(position.size) * mark
         const line: MarginLine = {
           what: positionName(position, account.venue),

@@ -37,26 +37,26 @@ export class WatchedView implements MarketView {
     return price
   }
 
-  forward(asset: string, expiryUs: number): number {
-    const price = this.#market.forward(asset, expiryUs)
+  forward(asset: string, expiryUs: number, instrument?: string): number {
+    const price = this.#market.forward(asset, expiryUs, instrument)
     if (Number.isNaN(price)) this.#missing.add(`forward ${asset} ${day(expiryUs)}`)
     return price
   }
 
-  volatility(asset: string, expiryUs: number, strike: number): number {
-    const volatility = this.#market.volatility(asset, expiryUs, strike)
+  volatility(asset: string, expiryUs: number, strike: number, instrument?: string): number {
+    const volatility = this.#market.volatility(asset, expiryUs, strike, instrument)
     if (Number.isNaN(volatility)) this.#missing.add(`volatility ${asset} ${day(expiryUs)} ${strike}`)
     return volatility
   }
 
-  perpetual(venue: string, asset: string): number {
-    const price = this.#market.perpetual(venue, asset)
+  perpetual(venue: string, asset: string, instrument?: string): number {
+    const price = this.#market.perpetual(venue, asset, instrument)
     if (Number.isNaN(price)) this.#missing.add(`perpetual ${venue} ${asset}`)
     return price
   }
 
-  fundingPerDay(venue: string, asset: string): number {
-    const rate = this.#market.fundingPerDay(venue, asset)
+  fundingPerDay(venue: string, asset: string, instrument?: string): number {
+    const rate = this.#market.fundingPerDay(venue, asset, instrument)
     if (Number.isNaN(rate)) this.#missing.add(`funding ${venue} ${asset}`)
     return rate
   }
