@@ -11,6 +11,24 @@ export {
   gathered,
   type LearnerSpec,
 } from './forecastLearner.ts'
+export {
+  bandTrade,
+  gammaBand,
+  type HedgeBand,
+  type HedgeCosts,
+  holdingBand,
+  lelandVolatility,
+  whalleyWilmottHalfWidth,
+  widerBand,
+} from './hedging/hedgeBands.ts'
+export { type HedgedPath, type HedgeStudy, hedgePath, simulateHedges } from './hedging/hedgedPaths.ts'
+export {
+  conditionalValueAtRisk,
+  entropicRisk,
+  entropicStandardError,
+  expectedShortfall,
+  meanVarianceRisk,
+} from './hedging/riskMeasures.ts'
 export { type OpenedHoldOut, openHoldOut } from './holdOut.ts'
 export {
   type BarrierLabels,

@@ -80,6 +80,8 @@ export class InstrumentWatch {
         break
       }
       case 'mark-divergence':
+        // The mark of an option is a premium, its index the price of what it is on: the one follows the other nowhere near.
+        if (this.#market.instrument.kind === 'option') break
         this.#divergence.push(guards.post(new MarkDivergence(rule.divergenceMaxBps), rule, scope, 'bps'))
         break
       case 'depth-collapse':

@@ -363,6 +363,18 @@ describe('variance premium', () => {
     expect(each.refusals.length).toBeLessThan(1500)
   })
 
+  test('the premium of an option is not held against the price of its coin', () => {
+    // The touch of a wing lies far from its mid, as a share of either.
+    const instrument = { ...DEFAULT_RISK.limits.instrument, collarBps: 5000, takerCollarBps: 5000 }
+    const wide = { ...DEFAULT_RISK.limits, instrument }
+    const breakers = DEFAULT_RISK.breakers.filter(({ breaker }) => breaker === 'mark-divergence')
+    const each = run(optionMarket({ ...dear, days: 6, lots: 1 }), [['variance-premium', settings]], {
+      gate: (parts) => new RiskGate({ ...DEFAULT_RISK, limits: wide, breakers }, parts),
+    })
+    expect(each.refusals.map(({ limit }) => limit)).not.toContain('breaker-mark-divergence')
+    expect(each.fills.filter(({ instrument }) => instrument >= 3).length).toBeGreaterThan(8)
+  })
+
   test.each([
     { tenorDays: 3 },
     { structure: 'strangle', wingDelta: 0.35 },
