@@ -10,10 +10,14 @@ import { describe, expect, test } from 'vitest'
 import { DAY_US, MINUTE_US } from '../../core/clock.ts'
 import type { Book, Position, VenueAccount } from '../../portfolio/book.ts'
 import { SnapshotView } from '../../portfolio/marketView.ts'
+import { black76 } from '../../pricing/black76.ts'
 import { DEFAULT_RISK } from '../riskConfig.ts'
 import { type CascadeOptions, type CascadeResult, runCascade } from './cascade.ts'
+import { closingCost } from './closingCost.ts'
 import { deleverageRule, protectiveRules } from './protectiveRules.ts'
 import { parseScenario } from './scenarioText.ts'
+import { ShockedView } from './shockedView.ts'
+import { DEFAULT_STRESS } from './stressSettings.ts'
 
 const NOW_US = 1_767_600_000_000_000
 const market = new SnapshotView({
@@ -92,6 +96,39 @@ describe('to the cent', () => {
       liquidated: ['hyperliquid'],
       survived: true,
     })
+  })
+
+  test('the position whose sale saves the account is sold, and nothing more', () => {
+    // BTC 10.2 % down: 5,200 of 6,812.50 asked. Without the 20 ETH 5,612.50 would still be asked, without the BTC 1,200.
+    const result = run(book(trader(56_200, perp('BTC', 5), perp('ETH', 20))), 'spot BTC -10.2%')
+    expect(result.events.filter(({ kind }) => kind === 'liquidated')).toMatchObject([{ what: 'BTC perp' }])
+    // 449,000 × (0.001 + 0.005 × 0.0449) and 0.05 %.
+    expect(result.end).toBeCloseTo(5200 - 449_000 * 0.0012245 - 224.5, 6)
+  })
+
+  test('an isolated position is sold by itself and gives its margin back', () => {
+    const isolated = { ...perp('ETH', 10), isolatedMargin: 3000 } as Position
+    const result = run(book(trader(100, isolated)), 'spot ETH -8.5%')
+    expect(result.liquidated).toEqual(['hyperliquid'])
+    expect(result.end).toBeCloseTo(100 + 405.0574875, 6)
+  })
+
+  test('getting out of an option costs half its spread in volatility, the impact of its delta, and a fee', () => {
+    const terms = { right: -1, forward: 3000, strike: 2800, years: 30 / 365, volatility: 0.7 } as const
+    const put: Position = {
+      kind: 'option', asset: 'ETH', size: -50, right: -1, strike: 2800, expiryUs: NOW_US + 30 * DAY_US, settle: 'USDC',
+    } // biome-ignore format: one line a position
+    const calm = new ShockedView(market, new Map())
+    const cost = closingCost(put, 'dex', calm, DEFAULT_STRESS)!
+    const { price, deltaForward } = black76(terms)
+    const spread = 50 * (black76({ ...terms, volatility: 0.72 }).price - price)
+    expect(cost.slippage).toBeCloseTo(spread + 0.005 * (50 * deltaForward * 3000) ** 2 * 1e-6, 6)
+    expect(cost.fees).toBeCloseTo(0.0005 * 50 * 3000, 9)
+    // Who is short puts is long, and sells the hedge when buying them back.
+    expect(cost.pressure).toBeCloseTo(50 * deltaForward * 3000, 6)
+    const long = closingCost({ ...put, size: 50 }, 'dex', calm, DEFAULT_STRESS)!
+    const sold = 50 * (price - black76({ ...terms, volatility: 0.68 }).price)
+    expect(long.slippage).toBeCloseTo(sold + 0.005 * (50 * deltaForward * 3000) ** 2 * 1e-6, 6)
   })
 
   test('below two thirds of maintenance Hyperliquid keeps the account and what is left of it', () => {

@@ -79,7 +79,8 @@ describe('reverse stress', () => {
       accounts: [{ venue: 'wallet', balances: { BTC: 0.3, ETH: 10, USDC: -56_000 }, positions: [] }],
       inTransit: [],
     }
-    const result = reverseStress(book, market, { factors: spots(0.03), correlation: [[1, 0], [0, 1]] }) // biome-ignore format: a matrix
+    const result = reverseStress(book, market, { factors: spots(0.03),
+      directions: 0, correlation: [[1, 0], [0, 1]] }) // biome-ignore format: a matrix
     const both = (-Math.SQRT2 * Math.log(1 - 4000 / 60_000)) / 0.03
     expect(result.ruin.nearest!.distance).toBeGreaterThanOrEqual(both - 1e-4)
     expect(result.ruin.nearest!.distance).toBeLessThan(both * 1.001)
