@@ -1,0 +1,68 @@
+/**
+ * Goal: the fair variance is that of the smile, to the digits a trader quotes and well beyond.
+ * Method: a flat smile, whose fair variance is its own; and for curved ones another road to the same figure, Matytsin's mean of the
+ * variance over the normal law of d₂, which shares neither prices nor weights with the replication.
+ */
+
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { ForwardCurve } from './forwardCurve.ts'
+import { ssviPhiWithin, ssviRaw } from './ssvi.ts'
+import type { RawSvi } from './svi.ts'
+import { sviPoint } from './svi.ts'
+import { SviSurface } from './sviSurface.ts'
+import { varianceSwapVolatility, volatilityIndex } from './varianceSwap.ts'
+
+const YEAR_US = 365 * 86_400e6
+const surfaceOf = (svi: RawSvi, years: number) =>
+  new SviSurface('BTC', new ForwardCurve(0, [{ expiryUs: years * YEAR_US, forward: 90_000, source: 'venue' }]), [
+    { expiryUs: years * YEAR_US, svi },
+  ])
+
+test('a flat smile has its own volatility', () => {
+  for (const years of [0.003, 0.1, 2]) {
+    const surface = surfaceOf({ a: 0.49 * years, b: 0, rho: 0, m: 0, sigma: 0.1 }, years)
+    expect(varianceSwapVolatility(surface, years * YEAR_US)).toBeCloseTo(0.7, 8)
+  }
+})
+
+/** ∫ n(d₂(k)) w(k) |d₂'(k)| dk: Gatheral, The Volatility Surface (2006), eq. 11.5. */
+function overNormalLaw(svi: RawSvi, years: number): number {
+  let sum = 0
+  const steps = 40_000
+  const reach = 25
+  for (let i = 0; i <= steps; i++) {
+    const k = reach * ((2 * i) / steps - 1)
+    const { variance, slope } = sviPoint(svi, k)
+    const root = Math.sqrt(variance)
+    const lower = -k / root - 0.5 * root
+    const fall = -1 / root + (k * slope) / (2 * variance * root) - slope / (4 * root)
+    sum += (Math.exp(-0.5 * lower * lower) / Math.sqrt(2 * Math.PI)) * variance * -fall * ((2 * reach) / steps)
+  }
+  return Math.sqrt(sum / years)
+}
+
+test('a smile without butterflies has the mean of its variance over the normal law of d₂', () => {
+  fc.assert(
+    fc.property(
+      fc.double({ min: 0.004, max: 0.5, noNaN: true }),
+      fc.double({ min: -0.7, max: 0.7, noNaN: true }),
+      fc.double({ min: 0.5, max: 0.95, noNaN: true }),
+      (theta, rho, share) => {
+        const svi = ssviRaw({ theta, rho, phi: share * ssviPhiWithin({ theta, rho, phi: 1e9 }) })
+        const years = 0.25
+        const volatility = varianceSwapVolatility(surfaceOf(svi, years), years * YEAR_US)
+        expect(volatility / overNormalLaw(svi, years)).toBeCloseTo(1, 5)
+        expect(volatility).toBeGreaterThan(0)
+      },
+    ),
+    { numRuns: 25 },
+  )
+})
+
+test('the index is the swap over the days it names, and nothing is said of the past', () => {
+  const surface = surfaceOf({ a: 0.02, b: 0.1, rho: -0.4, m: 0, sigma: 0.2 }, 0.2)
+  expect(volatilityIndex(surface)).toBe(varianceSwapVolatility(surface, 30 * 86_400e6))
+  expect(volatilityIndex(surface, 7)).toBeGreaterThan(0)
+  expect(varianceSwapVolatility(surface, 0)).toBeNaN()
+})
