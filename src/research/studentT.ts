@@ -1,7 +1,7 @@
 /** @file Student's t distribution. */
 
 /** ln Γ(x) for x > 0 (C. Lanczos, 1964; coefficients of P. Godfrey, g = 607/128): 1e-14 relative. */
-function logGamma(x: number): number {
+export function logGamma(x: number): number {
   const terms = [
     57.15623566586292, -59.59796035547549, 14.136097974741746, -0.4919138160976202, 3.399464998481189e-5,
     4.652362892704858e-5, -9.837447530487956e-5, 0.0001580887032249125, -0.00021026444172410488, 0.00021743961811521265,
