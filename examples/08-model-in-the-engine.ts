@@ -18,11 +18,10 @@ import { type Artifact, ArtifactForecaster, completeArtifact } from '../src/mode
 import { trainingRange } from '../src/models/calibration/range.ts'
 import { type Forecast, QUANTITIES } from '../src/models/forecast.ts'
 import { ModelRegistry } from '../src/models/modelRegistry.ts'
-import { writeLightgbmModel } from '../src/models/trees/lightgbmText.ts'
 import { qlike } from '../src/models/volatility/qlike.ts'
 import type { Policy, PolicyContext } from '../src/policies/policy.ts'
 import type { Dataset } from '../src/research/dataset.ts'
-import { DEFAULT_LEARNER, fitForecast, forecastRows, gathered } from '../src/research/forecastLearner.ts'
+import { DEFAULT_LEARNER, fitForecast, fittedSpec, forecastRows, gathered } from '../src/research/forecastLearner.ts'
 import { forwardVariance, type Labels } from '../src/research/labels.ts'
 import { recordDataset } from '../src/research/recordDataset.ts'
 import { DEFAULT_RISK } from '../src/risk/riskConfig.ts'
@@ -103,9 +102,7 @@ function train(dataset: Dataset, labels: Labels, untilUs: number): { artifact: A
     horizonUs: HORIZON_US,
     features: FEATURES,
     schemaHash: dataset.schemaHash,
-    model: fitted.ensemble
-      ? { kind: 'boosted', base: fitted.base, text: writeLightgbmModel(fitted.ensemble) }
-      : { kind: 'linear', parameters: fitted.base },
+    model: fittedSpec(fitted),
     transform: 'identity',
     scale: fitted.scale,
     interval: { of: 'ratio', level: fitted.level, low: fitted.low, high: fitted.high },
@@ -129,7 +126,7 @@ function train(dataset: Dataset, labels: Labels, untilUs: number): { artifact: A
 }
 
 export function main(print: (line: string) => void, folder = 'out/example-models') {
-  const market = generateMarket({ seed: SEED, hours: 1, crash: false })
+  const market = generateMarket({ seed: SEED, hours: 2, crash: false })
   const { universe } = market
   const { startUs } = market.facts
   const dataset = recordDataset(
@@ -142,7 +139,7 @@ export function main(print: (line: string) => void, folder = 'out/example-models
     market.receivedTape(),
   )
   const labels = forwardVariance(dataset.path, dataset.timesUs, { horizonUs: HORIZON_US })
-  const untilUs = startUs + 40 * MINUTE_US
+  const untilUs = startUs + 80 * MINUTE_US
   const { artifact, forecasts } = train(dataset, labels, untilUs)
   const registry = new ModelRegistry(folder)
   registry.add(artifact)

@@ -139,14 +139,14 @@ test('08: every forecast an engine hears is the one of the recorded sample; the 
   const { lines, print } = printer()
   const folder = join(FOLDER, 'models')
   const { artifact, heard, same, judged, loss, lossOfLast, held, fills } = modelInTheEngine(print, folder)
-  // An hour, every five seconds, but for the first look: nothing was heard before it.
-  expect(heard.length).toBeGreaterThanOrEqual(718)
+  // Two hours, every five seconds, but for the first look: nothing was heard before it.
+  expect(heard.length).toBeGreaterThanOrEqual(1438)
   expect(same).toBe(heard.length)
-  expect(heard.filter(({ value }) => value > 0).length).toBeGreaterThan(600)
+  expect(heard.filter(({ value }) => value > 0).length).toBeGreaterThan(1300)
   for (const { outside } of heard) expect(outside).toBeGreaterThanOrEqual(0)
-  // Twenty minutes of later forecasts; the last half minute of them has no truth.
-  expect(judged).toBeGreaterThan(200)
-  expect(judged).toBeLessThanOrEqual(240)
+  // Forty minutes of later forecasts; the last half minute of them has no truth.
+  expect(judged).toBeGreaterThan(440)
+  expect(judged).toBeLessThanOrEqual(480)
   expect(loss).toBeLessThan(lossOfLast)
   expect(held / judged).toBeGreaterThan(0.7)
   expect(fills).toBeGreaterThan(10)
@@ -168,8 +168,8 @@ test('09: research of an hour claims no edge on noise, and every configuration i
   const [, noise] = verdicts
   expect(noise!.finding).toBe('no-edge')
   for (const { reasons, passed } of verdicts) {
-    // Two placebos, one horizon, one choice among configurations.
-    expect(reasons.length).toBe(4)
+    // Two placebos, one horizon, one choice among configurations; of noise both may say the same, and then there was no choice.
+    expect([3, 4]).toContain(reasons.length)
     expect(passed.slice(0, 2)).toEqual([true, true])
   }
   expect(ledger.trials().map(({ family }) => family.split(' on ')[1])).toEqual([

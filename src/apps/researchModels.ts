@@ -1,12 +1,11 @@
 /** @file What was learnt as files: a fit, the sequence of fits that was judged, and names no two commands share. */
 
-import { type Artifact, type ArtifactContent, completeArtifact, type FittedSpec } from '../models/artifact.ts'
+import { type Artifact, type ArtifactContent, completeArtifact, type Metric } from '../models/artifact.ts'
 import { trainingRange } from '../models/calibration/range.ts'
 import { QUANTITIES } from '../models/forecast.ts'
 import { ModelRegistry } from '../models/modelRegistry.ts'
-import { writeLightgbmModel } from '../models/trees/lightgbmText.ts'
 import type { Dataset } from '../research/dataset.ts'
-import { type FittedForecast, gathered } from '../research/forecastLearner.ts'
+import { type FittedForecast, fittedSpec, gathered } from '../research/forecastLearner.ts'
 import type { Question, QuestionResult } from '../research/researchRun.ts'
 import { span } from './terminal.ts'
 import { gimbalVersion } from './version.ts'
@@ -34,12 +33,12 @@ export function finalModel(dataset: Dataset, result: QuestionResult, details: Mo
   const { final, labels } = result
   const rows = Array.from(labels.label.keys()).filter((row) => labels.label[row]! > 0)
   return completeArtifact({
-    ...contentOf(dataset, result, details),
+    ...contentOf(dataset, result, details, final),
     ...answerOf(dataset, final, rows),
-    model: specOf(final),
+    model: fittedSpec(final),
     trained: trainedOn(dataset, result, rows, details, {
       learner: final.ensemble ? `log-linear start and ${final.rounds} boosted trees` : 'log-linear',
-      rows: final.trained + final.held,
+      rows: final.trained,
     }),
   })
 }
@@ -56,20 +55,20 @@ export function walkModelOf(dataset: Dataset, result: QuestionResult, details: M
     const rows = Array.from(train).filter((row) => labels.label[row]! > 0)
     return {
       fromUs: trainedUs,
-      model: specOf(fit),
+      model: fittedSpec(fit),
       ...answerOf(dataset, fit, rows),
       learnt: {
         fromUs: timesUs[rows[0]!]!,
         toUs: timesUs[rows.at(-1)!]!,
         knownUs: rows.reduce((latest, row) => Math.max(latest, labels.endsUs[row]!), 0),
-        rows: fit.trained + fit.held,
+        rows: fit.trained,
       },
     }
   })
   const { scale, interval, range, learnt } = steps.at(-1)!
   const rows = Array.from(walk.windows.at(-1)!.train).filter((row) => labels.label[row]! > 0)
   return completeArtifact({
-    ...contentOf(dataset, result, details),
+    ...contentOf(dataset, result, details, walk.fits.at(-1)!),
     ...{ scale, interval, range },
     model: { kind: 'sequence', steps },
     trained: trainedOn(dataset, result, rows, details, {
@@ -77,12 +76,6 @@ export function walkModelOf(dataset: Dataset, result: QuestionResult, details: M
       rows: learnt.rows,
     }),
   })
-}
-
-function specOf(fitted: FittedForecast): FittedSpec {
-  return fitted.ensemble
-    ? { kind: 'boosted', base: fitted.base, text: writeLightgbmModel(fitted.ensemble) }
-    : { kind: 'linear', parameters: fitted.base }
 }
 
 function answerOf(dataset: Dataset, fitted: FittedForecast, rows: readonly number[]) {
@@ -95,7 +88,23 @@ function answerOf(dataset: Dataset, fitted: FittedForecast, rows: readonly numbe
 
 type Content = Omit<ArtifactContent, 'model' | 'scale' | 'interval' | 'range' | 'trained'>
 
-function contentOf(dataset: Dataset, { question, skill, best }: QuestionResult, details: ModelDetails): Content {
+/** What a fit says of itself, weight 0 being a forecast that is the log-linear start and nothing else. */
+function heldMetrics({ weight, heldLoss, startLoss, judged }: FittedForecast): Metric[] {
+  const on = `blocks of its training, each forecast by what was known before it, ${judged} samples`
+  return [
+    { name: 'weight of the trees', value: weight, low: null, high: null, on },
+    { name: 'qlike on blocks', value: heldLoss, low: null, high: null, on },
+    { name: 'qlike on blocks of the start alone', value: startLoss, low: null, high: null, on },
+  ]
+}
+
+/** @param last The fit whose own measurements are told beside those of the walk. */
+function contentOf(
+  dataset: Dataset,
+  { question, skill, best }: QuestionResult,
+  details: ModelDetails,
+  last: FittedForecast,
+): Content {
   const own = skill.rows[0]!
   const rival = skill.rows.find(({ name }) => name === best)!
   const on = `walk-forward, ${skill.samples} samples`
@@ -113,6 +122,7 @@ function contentOf(dataset: Dataset, { question, skill, best }: QuestionResult, 
       { name: 'qlike', value: own.loss, low: own.low, high: own.high, on },
       { name: `qlike of ${best}`, value: rival.loss, low: rival.low, high: rival.high, on },
       { name: `t against ${best}`, value: rival.dieboldMariano, low: null, high: null, on },
+      ...heldMetrics(last),
     ],
     parents: details.parents,
   }

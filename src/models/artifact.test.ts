@@ -42,6 +42,7 @@ const KINDS: Record<FittedSpec['kind'], FittedSpec> = {
     kind: 'boosted',
     base: (linear(FEATURES, -1, { [NAMES[1]!]: 0.2 }, 'exp') as Extract<ModelSpec, { kind: 'linear' }>).parameters,
     text: writeLightgbmModel({ ...ensemble(), objective: 'qlike' }),
+    guard: null,
   },
   column: { kind: 'column', names: NAMES, column: NAMES[2]! },
 }

@@ -17,6 +17,7 @@ import { QUANTITIES, type Quantity } from './forecast.ts'
 import type { Forecaster, ForecastSlot } from './forecastDesk.ts'
 import { type Model, requireColumns } from './learner.ts'
 import { LinearModel, type LinearParameters } from './linear/linearModel.ts'
+import { CorrectionGuard, type GuardSpec } from './trees/correctionGuard.ts'
 import { FlatPredictor } from './trees/flatPredictor.ts'
 import { readLightgbmModel } from './trees/lightgbmText.ts'
 
@@ -25,8 +26,14 @@ export type FittedSpec =
   /** Boosted trees in LightGBM's text format: can be taken to LightGBM and back. */
   | { readonly kind: 'trees'; readonly text: string }
   | { readonly kind: 'linear'; readonly parameters: LinearParameters }
-  /** Start × exp(trees): what `gimbal train` makes for positive quantities. */
-  | { readonly kind: 'boosted'; readonly base: LinearParameters; readonly text: string }
+  /** Start × exp(trees), held back by a guard where there is one: what `gimbal train` makes for positive quantities. */
+  | {
+      readonly kind: 'boosted'
+      readonly base: LinearParameters
+      readonly text: string
+      /** Null takes trees at their word. */
+      readonly guard: GuardSpec | null
+    }
   /** The figure of one column as it is: exponentially weighted variance, a regime's probability. */
   | { readonly kind: 'column'; readonly names: readonly string[]; readonly column: string }
 
@@ -398,7 +405,11 @@ export function loadModel(spec: FittedSpec): Model {
       })
     }
     case 'boosted':
-      return new BoostedModel(linear(spec.base), new FlatPredictor(readLightgbmModel(spec.text)))
+      return new BoostedModel(
+        linear(spec.base),
+        new FlatPredictor(readLightgbmModel(spec.text)),
+        spec.guard && new CorrectionGuard(spec.guard),
+      )
     case 'linear':
       return linear(spec.parameters)
     case 'column': {

@@ -1,28 +1,42 @@
 /**
- * @file Learning a positive quantity (variance, volume, demand): a log-linear start, boosted trees on what it leaves over, a
- * scale and an interval from samples the trees did not see.
+ * @file Learning a positive quantity (variance, volume, demand): a log-linear start, boosted trees on what it leaves over as
+ * far as they have proved their worth, and an interval from samples neither saw.
  *
  * The start is a ridge regression of the logarithm of the label on a few columns, log-HAR for variance: it extrapolates, which
- * trees cannot. The trees then minimise QLIKE in the logarithm, beginning at the start's forecast; their number is chosen on
- * the last part of the training span, parted from the rest by the horizon. The same part gives the scale that makes forecasts
- * right in the mean and the bounds that held the truth (split conformal: models/calibration/conformal.ts), so both are honest about unseen samples.
+ * trees cannot. The trees then minimise QLIKE in the logarithm, beginning at the start's forecast.
  *
- * Source of the loss: A. Patton, "Volatility forecast comparison using imperfect volatility proxies", J. Econometrics 160
- * (2011): QLIKE ranks forecasts of variance right even though only a noisy proxy is seen.
+ * What the trees are worth is not asked of one stretch of time, which may have been calm or a crash. The later part of the
+ * samples is cut into blocks; each is forecast by a start and trees fitted to what was known before it. All blocks together
+ * say how many trees there should be (none is an answer), what share of their correction to believe (the weight that loses
+ * least QLIKE, from 0: then the forecast is the start's and nothing else) and which bounds held the truth (split conformal:
+ * models/calibration/conformal.ts). Start and trees are then fitted to all samples. Where the trees look at a world
+ * outside their training the correction fades out: models/trees/correctionGuard.ts.
+ *
+ * A market whose level moves on leaves forecasts behind, too low for months or too high; a crash makes them too low for an
+ * hour. The mean of truth over forecast cannot tell one from the other. So the later half of the blocks is cut into stretches, and
+ * forecasts are scaled only as far as nearly all of them agree, which stretches before a crash and in it do not.
+ *
+ * Sources: A. Patton, "Volatility forecast comparison using imperfect volatility proxies", J. Econometrics 160 (2011): QLIKE
+ * ranks forecasts of variance right even though only a noisy proxy is seen. L. Breiman, "Stacked regressions", Machine Learning
+ * 24 (1996): weights from forecasts of samples not learnt from, none of them negative.
  */
 
 import { GimbalError } from '../core/errors.ts'
 import { readSettings, type SettingValue } from '../core/settings.ts'
+import type { FittedSpec } from '../models/artifact.ts'
 import { BoostedModel } from '../models/boostedModel.ts'
 import { calibrateInterval } from '../models/calibration/conformal.ts'
 import type { Model, Table, TrainingSet } from '../models/learner.ts'
 import { exponentiated, leastSquares } from '../models/linear/leastSquares.ts'
 import { LinearModel, type LinearParameters } from '../models/linear/linearModel.ts'
+import { CorrectionGuard, type GuardSpec, guardOf } from '../models/trees/correctionGuard.ts'
 import type { TreeEnsemble } from '../models/trees/ensemble.ts'
 import { fitTrees } from '../models/trees/fitTrees.ts'
 import { FlatPredictor } from '../models/trees/flatPredictor.ts'
-import { TREE_SETTINGS } from '../models/trees/treeSettings.ts'
+import { writeLightgbmModel } from '../models/trees/lightgbmText.ts'
+import { TREE_SETTINGS, type TreeSettings } from '../models/trees/treeSettings.ts'
 import type { TreeThreads } from '../models/trees/treeThreads.ts'
+import { qlike } from '../models/volatility/qlike.ts'
 
 /** How to learn, as plain data. */
 export interface LearnerSpec {
@@ -30,9 +44,12 @@ export interface LearnerSpec {
   readonly baseColumns: readonly string[]
   /** Penalty of the start, per squared standardised coefficient. */
   readonly ridge: number
-  /** Settings of the trees; objective and seed are set by the learner. `rounds` 0 leaves the start alone. */
+  /**
+   * Settings of the trees; objective and seed are set by the learner. `rounds` is the most there may be, 0 leaves the start
+   * alone; a block is given up after `earlyStopRounds` without a lower loss on it.
+   */
   readonly trees: Readonly<Record<string, SettingValue>>
-  /** Last share of the training samples, held back to choose the number of trees, the scale and the interval. */
+  /** Last share of the training samples, forecast block by block to choose the number of trees, their weight and the interval. */
   readonly validationShare: number
   /** Probability the interval should hold the truth with. */
   readonly level: number
@@ -51,7 +68,7 @@ export const DEFAULT_LEARNER: LearnerSpec = {
     featureShare: 0.5,
     earlyStopRounds: 40,
   },
-  validationShare: 0.2,
+  validationShare: 0.6,
   level: 0.9,
 }
 
@@ -68,21 +85,27 @@ export interface ForecastSamples {
 /** What was learnt. */
 export interface FittedForecast {
   readonly base: LinearParameters
+  /** Null where the trees were worth nothing: the model then is the start. */
   readonly ensemble: TreeEnsemble | null
+  /** What holds the trees back; null without trees. */
+  readonly guard: GuardSpec | null
   /** Answers in the unit of the label, before the scale. */
   readonly model: Model
-  /** Times this the forecast is right in the mean on the samples held back. */
+  /** Times this a forecast is at the level the market has moved to; 1 where the stretches do not agree that it has. */
   readonly scale: number
   /** Bounds of truth over scaled forecast that held `level` of the samples held back. */
   readonly low: number
   readonly high: number
   readonly level: number
   readonly rounds: number
-  /** Samples learnt from, and those held back. */
+  /** Share of the trees' correction that is believed; 0 without trees. */
+  readonly weight: number
+  /** Samples learnt from, and those of them that were forecast by what was known before their block. */
   readonly trained: number
-  readonly held: number
-  /** Mean QLIKE on the samples held back, scaled. */
+  readonly judged: number
+  /** Mean QLIKE of those forecasts, and of the start's alone, both before the scale. */
   readonly heldLoss: number
+  readonly startLoss: number
 }
 
 /**
@@ -98,58 +121,35 @@ export function fitForecast(
   seed: number,
   threads?: TreeThreads,
 ): FittedForecast {
-  const { label, timesUs, endsUs } = samples
   const usable: number[] = []
-  for (const row of rows) if (label[row]! > 0) usable.push(row)
-  const firstHeld = Math.floor(usable.length * (1 - spec.validationShare))
-  const held = usable.slice(firstHeld)
-  const heldFromUs = held.length > 0 ? timesUs[held[0]!]! : Number.POSITIVE_INFINITY
-  // A label that reaches into the samples held back would have told the trees of them.
-  const learnt = usable.slice(0, firstHeld).filter((row) => endsUs[row]! <= heldFromUs)
-  if (learnt.length < LEAST || held.length < LEAST)
-    throw new GimbalError('table-invalid', 'Too few samples to learn a forecast from', {
-      samples: usable.length,
-      learnt: learnt.length,
-      heldBack: held.length,
-      least: LEAST,
-    })
-  const base = new LinearModel(fitBase(samples, learnt, spec))
-  const training = trainingSet(samples, learnt, base)
-  const validation = trainingSet(samples, held, base)
-  const wanted = Number(spec.trees['rounds'] ?? 1)
-  let ensemble: TreeEnsemble | null = null
-  let rounds = 0
-  if (training.rows.length < LEAST || validation.rows.length < LEAST)
-    throw new GimbalError(
-      'table-invalid',
-      'Too few samples have an answer of the start: its columns are missing there',
-      {
-        learnt: training.rows.length,
-        heldBack: validation.rows.length,
-        least: LEAST,
-      },
+  for (const row of rows) if (samples.label[row]! > 0) usable.push(row)
+  const settings = readSettings('the trees', TREE_SETTINGS, {
+    ...spec.trees,
+    rounds: Math.max(1, Number(spec.trees['rounds'] ?? 1)),
+    objective: 'qlike',
+    boostFromAverage: false,
+    seed,
+  })
+  const wanted = Number(spec.trees['rounds'] ?? 1) > 0
+  const blocks = foldsOf(samples, usable, spec.validationShare).flatMap(
+    (fold) => blockOf(samples, fold, spec, wanted ? settings : null, threads) ?? [],
+  )
+  const base = new LinearModel(fitBase(samples, requireEnough(usable, blocks), spec))
+  const training = trainingSet(samples, usable, base)
+  requireEnough(training.rows, blocks)
+  const proved = worthOf(samples, blocks)
+  const { weight } = proved
+  let guarded: { ensemble: TreeEnsemble; model: BoostedModel; guard: GuardSpec } | null = null
+  if (weight > 0) {
+    const { ensemble } = fitTrees(
+      training.set,
+      { ...settings, rounds: proved.rounds, earlyStopRounds: 0 },
+      threads ? { threads } : {},
     )
-  if (wanted > 0) {
-    const settings = readSettings('the trees', TREE_SETTINGS, {
-      ...spec.trees,
-      objective: 'qlike',
-      boostFromAverage: false,
-      seed,
-    })
-    const fit = fitTrees(training.set, settings, { validation: validation.set, ...(threads ? { threads } : {}) })
-    ensemble = fit.ensemble
-    rounds = fit.bestRound
+    guarded = boosted(base, ensemble, training.set.table, weight)
   }
-  const model = ensemble ? new BoostedModel(base, new FlatPredictor(ensemble)) : base
-  const ratios = ratiosOn(samples, held, model)
-  if (ratios.length < LEAST)
-    throw new GimbalError('table-invalid', 'Too few samples held back have a forecast: its columns are missing there', {
-      heldBack: held.length,
-      withForecast: ratios.length,
-      least: LEAST,
-    })
-  // The mean of y/f is what QLIKE wants a forecast to be multiplied by: it is where its derivative in the scale vanishes.
-  const scale = ratios.reduce((sum, ratio) => sum + ratio, 0) / ratios.length
+  const { ratios, startRatios } = proved
+  const scale = scaleOf(ratios)
   // In logarithms, where errors of a positive quantity are nearest to symmetric.
   const interval = calibrateInterval(
     Float64Array.from(ratios, (ratio) => Math.log(ratio / scale)),
@@ -157,17 +157,212 @@ export function fitForecast(
   )
   return {
     base: base.parameters,
-    ensemble,
-    model,
+    ensemble: guarded?.ensemble ?? null,
+    guard: guarded?.guard ?? null,
+    model: guarded?.model ?? base,
     scale,
     low: Math.exp(-interval.below),
     high: Math.exp(interval.above),
     level: spec.level,
-    rounds,
-    trained: learnt.length,
-    held: held.length,
-    heldLoss: ratios.reduce((sum, ratio) => sum + ratio / scale - Math.log(ratio / scale) - 1, 0) / ratios.length,
+    rounds: guarded ? guarded.ensemble.trees.length : 0,
+    weight,
+    trained: training.rows.length,
+    judged: ratios.length,
+    heldLoss: meanLoss(ratios),
+    startLoss: meanLoss(startRatios),
   }
+}
+
+/** What was learnt as plain data, for an artifact; the scale is told beside it. */
+export function fittedSpec({ base, ensemble, guard }: FittedForecast): FittedSpec {
+  if (!ensemble) return { kind: 'linear', parameters: base }
+  return { kind: 'boosted', base, text: writeLightgbmModel(ensemble), guard }
+}
+
+/** Blocks the later samples are cut into. */
+const BLOCKS = 3
+
+/** Samples of a block, and what was known before it. */
+interface Fold {
+  readonly learnt: readonly number[]
+  readonly held: readonly number[]
+}
+
+/** Blocks in order of time; a label that reaches into its block is not known before it. Those with too little before them are left out. */
+function foldsOf({ timesUs, endsUs }: ForecastSamples, usable: readonly number[], share: number): Fold[] {
+  const first = Math.floor(usable.length * (1 - share))
+  const begin = (block: number) => first + Math.floor(((usable.length - first) * block) / BLOCKS)
+  const folds: Fold[] = []
+  for (let block = 0; block < BLOCKS; block++) {
+    const held = usable.slice(begin(block), begin(block + 1))
+    if (held.length === 0) continue
+    const fromUs = timesUs[held[0]!]!
+    const learnt = usable.slice(0, begin(block)).filter((row) => endsUs[row]! <= fromUs)
+    if (learnt.length >= LEAST) folds.push({ learnt, held })
+  }
+  return folds
+}
+
+/** A block forecast by what was known before it. */
+interface Block {
+  readonly held: readonly number[]
+  readonly base: LinearModel
+  /** Null without trees. */
+  readonly ensemble: TreeEnsemble | null
+  readonly table: Table
+  /** Mean loss y exp(−f) + f on the block: of the start, then after each round. */
+  readonly curve: readonly number[]
+}
+
+/** Undefined where the start has too few answers: its columns are missing there. */
+function blockOf(
+  samples: ForecastSamples,
+  { learnt, held }: Fold,
+  spec: LearnerSpec,
+  settings: TreeSettings | null,
+  threads: TreeThreads | undefined,
+): Block | undefined {
+  const base = new LinearModel(fitBase(samples, learnt, spec))
+  const training = trainingSet(samples, learnt, base)
+  const validation = trainingSet(samples, held, base)
+  if (training.rows.length < LEAST || validation.rows.length === 0) return undefined
+  const { label, initScore } = validation.set
+  const ofStart = label.reduce((sum, y, i) => sum + y * Math.exp(-initScore![i]!) + initScore![i]!, 0) / label.length
+  const { table } = training.set
+  if (!settings) return { held: validation.rows, base, ensemble: null, table, curve: [ofStart] }
+  const curve = [ofStart]
+  let best = 1
+  // Stopped here and not by the trainer, which would keep no more than its own best: how many there are is for all blocks to say.
+  const onRound = (round: number, _training: number, loss: number) => {
+    curve.push(loss)
+    if (loss < curve[best]! || round === 1) best = round
+    return settings.earlyStopRounds === 0 || round - best < settings.earlyStopRounds
+  }
+  const { ensemble } = fitTrees(
+    training.set,
+    { ...settings, earlyStopRounds: 0 },
+    { validation: validation.set, onRound, ...(threads ? { threads } : {}) },
+  )
+  return { held: validation.rows, base, ensemble, table, curve }
+}
+
+/** What the blocks say of trees, with the outcome: truth over forecast, sample by sample. */
+interface Worth {
+  readonly rounds: number
+  readonly weight: number
+  readonly ratios: readonly number[]
+  readonly startRatios: readonly number[]
+}
+
+function worthOf(samples: ForecastSamples, blocks: readonly Block[]): Worth {
+  const startRatios = blocks.flatMap(({ held, base }) => ratiosOn(samples, held, base))
+  const rounds = roundsOf(blocks)
+  const none = { rounds: 0, weight: 0, ratios: startRatios, startRatios }
+  if (rounds === 0) return none
+  const models = blocks.map(({ base, ensemble, table }) => {
+    const trees = ensemble!.trees.slice(0, rounds)
+    return boosted(base, { ...ensemble!, trees }, table, 1).model
+  })
+  const corrections = blocks.flatMap(({ held, base }, at) => {
+    const own = ratiosOn(samples, held, models[at]!)
+    return ratiosOn(samples, held, base).map((ratio, i) => Math.log(ratio / own[i]!))
+  })
+  const weight = weightOf(startRatios, corrections)
+  if (weight === 0) return none
+  const ratios = startRatios.map((ratio, i) => ratio * Math.exp(-weight * corrections[i]!))
+  return { rounds, weight, ratios, startRatios }
+}
+
+/**
+ * The number of rounds after which all blocks together had lost least. A block that was given up is taken to have stayed where it
+ * was: a little too kind to many rounds.
+ */
+function roundsOf(blocks: readonly Block[]): number {
+  const most = Math.max(...blocks.map(({ curve }) => curve.length - 1))
+  let best = 0
+  let least = Number.POSITIVE_INFINITY
+  for (let round = 0; round <= most; round++) {
+    let loss = 0
+    for (const { curve, held } of blocks) loss += held.length * curve[Math.min(round, curve.length - 1)]!
+    if (loss < least) {
+      best = round
+      least = loss
+    }
+  }
+  return best
+}
+
+/**
+ * The share, 0 to 1, of the corrections that loses least QLIKE. With ratios r of truth over the start's forecast and corrections c
+ * in logarithms it minimises mean(r exp(−w c) + w c), which is convex in w: halved until nothing is left to halve.
+ */
+function weightOf(ratios: readonly number[], corrections: readonly number[]): number {
+  const slope = (weight: number) =>
+    ratios.reduce((sum, r, i) => sum + corrections[i]! * (1 - r * Math.exp(-weight * corrections[i]!)), 0)
+  if (slope(0) >= 0) return 0
+  if (slope(1) <= 0) return 1
+  let [low, high] = [0, 1]
+  for (let step = 0; step < HALVINGS; step++) {
+    const middle = (low + high) / 2
+    if (slope(middle) < 0) low = middle
+    else high = middle
+  }
+  return (low + high) / 2
+}
+
+/** A weight to a millionth. */
+const HALVINGS = 20
+
+/** Stretches the later half of the samples held back is cut into. */
+const STRETCHES = 8
+
+/**
+ * What forecasts are multiplied by: 1 where it lies between the second least and the second greatest mean of truth over forecast
+ * of the stretches, else whichever of the two is nearer. (Of eight, these bound their median with a probability of 93 %: the
+ * sign test, whatever the distribution.)
+ *
+ * @param ratios Truth over forecast, in order of time.
+ */
+function scaleOf(ratios: readonly number[]): number {
+  const first = Math.floor(ratios.length / 2)
+  const begin = (stretch: number) => first + Math.floor(((ratios.length - first) * stretch) / STRETCHES)
+  const means = Array.from({ length: STRETCHES }, (_, stretch) => {
+    const own = ratios.slice(begin(stretch), begin(stretch + 1))
+    return own.reduce((sum, ratio) => sum + ratio, 0) / own.length
+  }).sort((a, b) => a - b)
+  return Math.min(Math.max(1, means[1]!), means[STRETCHES - 2]!)
+}
+
+/** Start and trees, held back by what their training says. */
+function boosted(
+  base: LinearModel,
+  ensemble: TreeEnsemble,
+  table: Table,
+  weight: number,
+): { ensemble: TreeEnsemble; model: BoostedModel; guard: GuardSpec } {
+  const predictor = new FlatPredictor(ensemble)
+  const guard = { weight, ...guardOf(ensemble, predictor, table) }
+  return { ensemble, guard, model: new BoostedModel(base, predictor, new CorrectionGuard(guard)) }
+}
+
+/** @throws {GimbalError} `table-invalid`. */
+function requireEnough(rows: readonly number[], blocks: readonly Block[]): readonly number[] {
+  const held = blocks.reduce((sum, block) => sum + block.held.length, 0)
+  if (rows.length < LEAST || held < LEAST)
+    throw new GimbalError(
+      'table-invalid',
+      'Too few samples to learn a forecast from, or too few the start has an answer for',
+      {
+        samples: rows.length,
+        heldBack: held,
+        least: LEAST,
+      },
+    )
+  return rows
+}
+
+function meanLoss(ratios: readonly number[]): number {
+  return ratios.reduce((sum, ratio) => sum + qlike(ratio, 1), 0) / ratios.length
 }
 
 /** Fewest samples to learn from and to hold back. */
@@ -245,13 +440,13 @@ function trainingSet(
   }
 }
 
+/** Truth over forecast; the samples are those the start has an answer for. */
 function ratiosOn({ table, label }: ForecastSamples, rows: readonly number[], model: Model): number[] {
   const row = new Float64Array(table.names.length)
   const ratios: number[] = []
   for (const each of rows) {
     readRow(table, each, row)
-    const ratio = label[each]! / model.predict(row)
-    if (Number.isFinite(ratio)) ratios.push(ratio)
+    ratios.push(label[each]! / model.predict(row))
   }
   return ratios
 }

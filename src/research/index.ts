@@ -7,6 +7,7 @@ export {
   type FittedForecast,
   type ForecastSamples,
   fitForecast,
+  fittedSpec,
   forecastRows,
   gathered,
   type LearnerSpec,

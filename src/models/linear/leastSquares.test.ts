@@ -295,3 +295,17 @@ test('a model is plain data: text and back changes no answer', () => {
     expect.objectContaining({ code: 'argument-invalid' }),
   )
 })
+
+test('an answer below the floor is the floor, or what is to stand in its place; one above the ceiling is the ceiling', () => {
+  const parameters = {
+    ...{ names: ['x'], columns: [0], coefficients: [1], intercept: 0, link: 'identity' as const, correction: 0 },
+    ...{ floor: 1, ceiling: 4 },
+  }
+  const answers = (more: object) =>
+    [-7, 1, 2, 9].map((x) => new LinearModel({ ...parameters, ...more }).predict(Float64Array.of(x)))
+  expect(answers({})).toEqual([1, 1, 2, 4])
+  expect(answers({ belowFloor: 2.5 })).toEqual([2.5, 1, 2, 4])
+  expect(answers({ floor: null, ceiling: null })).toEqual([-7, 1, 2, 9])
+  expect(new LinearModel({ ...parameters, belowFloor: 2.5 }).predict(Float64Array.of(Number.NaN))).toBeNaN()
+  expect(() => new LinearModel({ ...parameters, belowFloor: Number.NaN })).toThrow(/not finite/)
+})

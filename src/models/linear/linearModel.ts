@@ -21,6 +21,8 @@ export interface LinearParameters {
   /** Answers are kept within these, where they are not null. */
   readonly floor: number | null
   readonly ceiling: number | null
+  /** What is answered instead of anything below the floor; the floor itself when absent. */
+  readonly belowFloor?: number
 }
 
 /** Answers NaN when one of its columns is missing. */
@@ -32,10 +34,11 @@ export class LinearModel implements Model {
   readonly #intercept: number
   readonly #floor: number
   readonly #ceiling: number
+  readonly #belowFloor: number
 
   /** @throws {GimbalError} `argument-invalid`: lengths that differ, figures that are not finite, a column out of range. */
   constructor(parameters: LinearParameters) {
-    const { names, columns, coefficients, intercept, correction, link, floor, ceiling } = parameters
+    const { names, columns, coefficients, intercept, correction, link, floor, ceiling, belowFloor } = parameters
     const fail = (reason: string): never => {
       throw new GimbalError('argument-invalid', `Not a linear model: ${reason}`, {
         names: names.length,
@@ -46,7 +49,8 @@ export class LinearModel implements Model {
     if (columns.length !== coefficients.length) fail('there is not one coefficient a column')
     if (columns.some((column) => !(Number.isInteger(column) && column >= 0 && column < names.length)))
       fail('it uses a column that has no name')
-    if (![intercept, correction, ...coefficients].every(Number.isFinite)) fail('a coefficient is not finite')
+    if (![intercept, correction, belowFloor ?? 0, ...coefficients].every(Number.isFinite))
+      fail('a coefficient is not finite')
     if (!['identity', 'exp', 'sigmoid'].includes(link)) fail('its link is unknown')
     this.parameters = parameters
     this.#columns = Int32Array.from(columns)
@@ -55,6 +59,7 @@ export class LinearModel implements Model {
     this.#intercept = intercept + correction
     this.#floor = floor ?? Number.NEGATIVE_INFINITY
     this.#ceiling = ceiling ?? Number.POSITIVE_INFINITY
+    this.#belowFloor = belowFloor ?? this.#floor
   }
 
   get names(): readonly string[] {
@@ -72,7 +77,8 @@ export class LinearModel implements Model {
   predict(row: Float64Array, offset = 0): number {
     const raw = this.raw(row, offset)
     const answer = this.#link === 'identity' ? raw : this.#link === 'exp' ? Math.exp(raw) : sigmoid(raw)
-    return Math.min(Math.max(answer, this.#floor), this.#ceiling)
+    if (answer < this.#floor) return this.#belowFloor
+    return Math.min(answer, this.#ceiling)
   }
 }
 

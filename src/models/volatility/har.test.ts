@@ -161,25 +161,57 @@ test('what comes after a step changes neither its fit nor its forecast', () => {
   }
 })
 
-test('no forecast is below the least variance learnt from, and none of HARQ above the greatest', () => {
+test('where a forecast makes no sense the mean of training stands, and beyond the greatest its bound', () => {
   const series = harMarket(300, TRUTH, 8)
   const labels = series.variance.subarray(22)
   const [least, most] = [Math.min(...labels), Math.max(...labels)]
+  const mean = labels.reduce((sum, label) => sum + label, 0) / labels.length
   // Calm and storm beyond anything seen.
   const beyond = { ...series, variance: series.variance.map((each, t) => (t < 150 ? 1e-6 * each : 1e6 * each)) }
+  const bounds = { har: Number.POSITIVE_INFINITY, harq: most, 'har-leverage': 10 * most }
   for (const variant of ['har', 'harq', 'har-leverage'] as const) {
     const forecaster = new HarForecaster(variant)
     const fit = forecaster.fit(series, 0, 300, 1)
-    const pushed = { ...fit, parameters: { ...fit.parameters, intercept: fit.parameters.intercept - 1 } }
-    const out = new Float64Array(300)
-    forecaster.forecast(pushed, beyond, 0, 300, 1, out)
-    expect(out[100]).toBe(least)
-    if (variant === 'harq') expect(Math.max(...out.subarray(22))).toBeLessThanOrEqual(most)
-    else expect(fit.parameters.ceiling).toBeNull()
+    const shifted = (by: number) => {
+      const out = new Float64Array(300)
+      const parameters = { ...fit.parameters, intercept: fit.parameters.intercept + by }
+      forecaster.forecast({ ...fit, parameters }, beyond, 0, 300, 1, out)
+      return out
+    }
+    expect(shifted(-1)[100]! / mean).toBeCloseTo(1, 12)
+    for (const forecast of shifted(-1).subarray(21))
+      expect(forecast >= least && forecast <= bounds[variant] * (1 + 1e-12)).toBe(true)
+    expect(shifted(1e9)[100]! / Math.min(bounds[variant], shifted(1e9)[100]!)).toBeCloseTo(1, 12)
   }
   const logs = new HarForecaster('log-har').fit(series, 0, 300, 1).parameters
   expect(logs.floor).toBeCloseTo(least / 10, 12)
   expect(logs.ceiling).toBeCloseTo(most * 10, 9)
+  expect(logs.belowFloor).toBeUndefined()
+  const falls = new HarForecaster('log-har-leverage').fit(series, 0, 300, 1).parameters
+  expect(falls.floor! / least).toBeCloseTo(1, 12)
+  expect(falls.ceiling! / most).toBeCloseTo(10, 9)
+  expect(falls.belowFloor! / mean).toBeCloseTo(1, 12)
+})
+
+test('a crash after calm does not carry HARQ to the floor: it loses no more than the mean of training does', () => {
+  const calm = harMarket(400, TRUTH, 8)
+  // The least forecast of a calm market is far below what a crash brings.
+  const crash = {
+    ...calm,
+    variance: calm.variance.map((each, t) => (t < 350 ? each : 300 * each)),
+    quarticity: calm.quarticity!.map((each, t) => (t < 350 ? each : 90_000 * each)),
+  }
+  const forecaster = new HarForecaster('harq')
+  // A product that is taken off, as it comes out of noisily measured days.
+  const fit = forecaster.fit(calm, 0, 350, 1)
+  const { coefficients } = fit.parameters
+  const parameters = {
+    ...fit.parameters,
+    coefficients: [...coefficients.slice(0, -1), -Math.abs(coefficients.at(-1)!) - 1],
+  }
+  const out = new Float64Array(400)
+  forecaster.forecast({ ...fit, parameters }, crash, 0, 400, 1, out)
+  for (let t = 352; t < 399; t++) expect(out[t]).toBeGreaterThanOrEqual(parameters.belowFloor!)
 })
 
 test('a missing step is missing in every mean that holds it, and in no other', () => {

@@ -9,10 +9,14 @@
  * - `har-leverage`, `log-har-leverage`: add the negative part of the mean return over the same spans: F. Corsi, R. Renò,
  *   "Discrete-time volatility forecasting with persistent leverage effect", J. Business & Economic Statistics 30 (2012).
  *
- * Forecasts in levels can come out near zero or below, where QLIKE is unbounded: none is below the least label seen in
- * training. HARQ's quadratic term can run off at both ends: its forecasts stay within what was seen (the "insanity filter"
- * of Bollerslev et al., who put the mean in its place; the nearest bound keeps a storm a storm). Log variants, which grow
- * exponentially, stay within a factor of ten of it.
+ * Where a regressor leaves what was learnt from (a crash after calm weeks, a short history), these run off: HARQ's product of
+ * two variances and the falls of the leverage variants carry forecasts below zero or through the roof. So they go through the
+ * "insanity filter" of N. Swanson, H. White, "Forecasting economic time series using flexible versus fixed specification and
+ * linear versus nonlinear econometric models", Int. J. Forecasting 13 (1997), in the form of Bollerslev, Patton and Quaedvlieg:
+ * a forecast below the least label of training makes no sense, and the mean of training takes its place; plain log-HAR, which
+ * knows a market calmer than ever, stops at a tenth of that label. Above the greatest label theirs puts the mean, too; here the
+ * bound itself stands, which keeps a storm a storm: for HARQ the greatest label, for variants that grow with the market in
+ * one of their terms or exponentially ten times that, for plain HAR none.
  */
 
 import { GimbalError } from '../../core/errors.ts'
@@ -190,16 +194,22 @@ const BEYOND = 10
 /** The regression with the variant's link and the bounds of the header. */
 function bounded(variant: HarVariant, regression: LeastSquaresFit, { table, label }: TrainingSet): LinearParameters {
   const { parameters } = regression.model
+  const logs = variant.startsWith('log-')
   let least = Number.POSITIVE_INFINITY
   let most = Number.NEGATIVE_INFINITY
+  let sum = 0
+  let count = 0
   for (let i = 0; i < table.rows; i++) {
     if (parameters.columns.some((column) => Number.isNaN(table.columns[column]![i]!))) continue
-    least = Math.min(least, label[i]!)
-    most = Math.max(most, label[i]!)
+    const figure = logs ? Math.exp(label[i]!) : label[i]!
+    least = Math.min(least, figure)
+    most = Math.max(most, figure)
+    sum += figure
+    count++
   }
-  if (variant.startsWith('log-')) {
-    const answers = exponentiated(regression)
-    return { ...answers, floor: Math.exp(least) / BEYOND, ceiling: Math.exp(most) * BEYOND }
-  }
-  return { ...parameters, floor: least, ceiling: variant === 'harq' ? most : null }
+  const mean = sum / count
+  if (variant === 'log-har') return { ...exponentiated(regression, least / BEYOND), ceiling: most * BEYOND }
+  if (logs) return { ...exponentiated(regression, least), ceiling: most * BEYOND, belowFloor: mean }
+  const ceiling = variant === 'har' ? null : variant === 'harq' ? most : most * BEYOND
+  return { ...parameters, floor: least, ceiling, belowFloor: mean }
 }
