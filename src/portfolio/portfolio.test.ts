@@ -79,6 +79,19 @@ function fill(
   }
 }
 
+test('a coin is priced by a perpetual until its spot market is heard, and by spot from then on', () => {
+  const { ledger, mark } = account({ BTC: 2 })
+  expect(ledger.equity).toBeNaN()
+  mark(0, 50_000)
+  expect(ledger.rate('BTC')).toBe(50_000)
+  expect(ledger.equity).toBe(100_000)
+  mark(2, 50_100)
+  mark(0, 49_000)
+  expect(ledger.rate('BTC')).toBe(50_100)
+  mark(2, Number.NaN)
+  expect(ledger.rate('BTC')).toBeNaN()
+})
+
 describe('worked by hand', () => {
   test('long one bitcoin from 50,000 to 51,000 with fees of 10 each way makes 980', () => {
     const { ledger, mark } = account()
@@ -148,7 +161,7 @@ describe('worked by hand', () => {
     const { ledger, mark } = account({ BTC: 2 })
     expect(ledger.equity).toBeNaN()
     mark(1, 40_000)
-    expect(ledger.equity).toBeNaN()
+    expect(ledger.equity).toBe(80_000)
     mark(2, 50_000)
     expect(ledger.equity).toBe(100_000)
   })

@@ -69,8 +69,8 @@ export class Ledger implements PortfolioView {
   readonly #holdings: Holding[]
   readonly traded: number[] = []
   readonly #cash = new Map<string, number>()
-  /** For each currency, an instrument whose mark prices it in dollars. */
-  readonly #pricedBy = new Map<string, number>()
+  /** For each currency, the instruments whose marks price it in dollars, best first. */
+  readonly #pricedBy = new Map<string, number[]>()
 
   /** @param cash Opening balances by currency, in whole units (dollars, coins). */
   constructor(universe: Universe, markets: readonly MarketState[], cash: Readonly<Record<string, number>>) {
@@ -96,11 +96,14 @@ export class Ledger implements PortfolioView {
       const { base, quote, kind } = instrument.spec
       if ((kind === 'spot' || kind === 'perp' || kind === 'future') && dollarLike(quote)) {
         const known = this.#pricedBy.get(base)
-        // Spot prices a coin better than a perpetual, a perpetual better than a dated future.
-        const order = { spot: 0, perp: 1, future: 2, option: 3, pool: 3 }
-        if (known === undefined || order[kind] < order[universe.at(known).kind]) this.#pricedBy.set(base, index)
+        if (known === undefined) this.#pricedBy.set(base, [index])
+        else known.push(index)
       }
     }
+    // Spot prices a coin better than a perpetual, a perpetual better than a dated future.
+    const order = { spot: 0, perp: 1, future: 2, option: 3, pool: 3 }
+    const rank = (index: number) => order[universe.at(index).kind]
+    for (const known of this.#pricedBy.values()) known.sort((a, b) => rank(a) - rank(b) || a - b)
   }
 
   get currencies(): readonly string[] {
@@ -151,8 +154,13 @@ export class Ledger implements PortfolioView {
 
   rate(currency: string): number {
     if (dollarLike(currency)) return 1
-    const by = this.#pricedBy.get(currency)
-    return by === undefined ? Number.NaN : this.#markets[by]!.markPrice
+    // A market that is listed and was not heard of yet prices nothing, while another may.
+    for (const by of this.#pricedBy.get(currency) ?? []) {
+      const { markPrice, markUs } = this.#markets[by]!
+      // A mark that was told and is no number is a fault to be seen, not silence.
+      if (!Number.isNaN(markPrice) || markUs > Number.NEGATIVE_INFINITY) return markPrice
+    }
+    return Number.NaN
   }
 
   get equity(): number {
