@@ -42,6 +42,7 @@ export type ErrorCode =
   | 'schema-mismatch'
   | 'search-busy'
   | 'search-invalid'
+  | 'solver-failed'
   | 'storage-failed'
   | 'table-invalid'
   | 'table-too-large'

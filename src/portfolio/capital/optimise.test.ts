@@ -1,0 +1,232 @@
+/**
+ * Goal: the optimiser's placement is the cheapest there is, and what it says about it is so.
+ *
+ * Method: small seeded markets (up to four contracts on up to three venues, few lots each) where every combination of lots can be walked:
+ * for each, costs are added up by hand and collateral is what the venues' engines ask, today and after every move. Forty cases, two
+ * hundred with FULL=1. Then answers whose numbers can be written down.
+ */
+
+import { expect, test } from 'vitest'
+import { Random } from '../../core/random.ts'
+import type { FuturePosition, OptionPosition, VenueAccount } from '../book.ts'
+import { marginEngine } from '../margin/registry.ts'
+import { withTrade } from '../margin/whatIf.ts'
+import { ShiftedView, SnapshotView } from '../marketView.ts'
+import { positionGreeks } from '../positionGreeks.ts'
+import { futureMark, optionDollars } from '../valuation.ts'
+import { type Candidate, type CapitalRequest, sigmaMoves } from './capitalRequest.ts'
+import { highsSolver } from './highsSolver.ts'
+import { type CapitalAnswer, optimiseCapital } from './optimise.ts'
+
+const CASES = process.env['FULL'] ? 200 : 40
+const DAY_US = 86_400e6
+const solver = await highsSolver()
+
+const perp = (size = 0, entry = 90_000): FuturePosition => ({
+  kind: 'perp',
+  asset: 'BTC',
+  size,
+  entry,
+  payoff: 'linear',
+  settle: 'USDC',
+})
+const option = (right: 1 | -1, strike: number, days = 20): OptionPosition => ({
+  kind: 'option',
+  asset: 'BTC',
+  size: 0,
+  right,
+  strike,
+  expiryUs: days * DAY_US,
+  settle: 'USDC',
+})
+
+/** Least objective over every combination of lots, with its sizes; Infinity if none meets the rules. */
+function bruteForce(request: CapitalRequest): { objective: number; sizes: number[] } {
+  const { book, market, candidates, limits, moves, cash, capitalCharge, horizonDays, accountsMost, collateral } =
+    request
+  const price = ({ account, contract }: Candidate) =>
+    contract.kind === 'option'
+      ? optionDollars(contract, market)
+      : futureMark(contract, book.accounts[account]!.venue, market)
+  const prices = candidates.map(price)
+  const unit = candidates.map(({ account, contract }, i) => {
+    const position = contract.kind === 'option' ? { ...contract, size: 1 } : { ...contract, size: 1, entry: prices[i]! }
+    return positionGreeks(position, book.accounts[account]!.venue, market)
+  })
+  const now = limits.map(({ greek }) =>
+    book.accounts
+      .flatMap(({ positions, venue }) => positions.map((p) => positionGreeks(p, venue, market)[greek]))
+      .reduce((a, b) => a + b, 0),
+  )
+  const needed = (account: VenueAccount): number => {
+    const engine = marginEngine(account.margin!)
+    const today = engine.assess(account, market)
+    let least = today.initial - today.equity
+    for (const { shift } of moves) {
+      const there = engine.assess(account, new ShiftedView(market, shift))
+      least = Math.max(least, there.maintenance - there.equity)
+    }
+    return least
+  }
+  const lots = candidates.map(({ lot, buyMost, sellMost, sizeMin = 0 }) => {
+    const all: number[] = []
+    for (let n = -Math.floor(sellMost / lot + 1e-9); n <= Math.floor(buyMost / lot + 1e-9); n++) {
+      if (n === 0 || Math.abs(n * lot) >= sizeMin - 1e-9) all.push(n * lot)
+    }
+    return all
+  })
+  let best = { objective: Number.POSITIVE_INFINITY, sizes: [] as number[] }
+  // An account's need depends on its own sizes only.
+  const known = new Map<string, number>()
+  const sizes = candidates.map(() => 0)
+  const judge = () => {
+    for (const [i, { greek, min = -Infinity, max = Infinity }] of limits.entries()) {
+      let sum = now[i]!
+      for (const [j, size] of sizes.entries()) sum += size * unit[j]![greek]
+      if (sum < min - 1e-7 || sum > max + 1e-7) return
+    }
+    let objective = 0
+    let used = 0
+    let placed = 0
+    for (const [a, account] of book.accounts.entries()) {
+      const here = candidates.flatMap((candidate, j) => (candidate.account === a ? [{ candidate, j }] : []))
+      if (here.some(({ j }) => sizes[j] !== 0)) {
+        used++
+        objective += market.transactionCost(account.venue)
+      }
+      const key = `${a} ${here.map(({ j }) => sizes[j]).join(' ')}`
+      let need = known.get(key)
+      if (need === undefined) {
+        let after = account
+        for (const { candidate, j } of here) {
+          const size = sizes[j]!
+          if (size === 0) continue
+          const cost = Math.abs(size) * (candidate.halfSpread + candidate.fee) + candidate.impact * size * size
+          const { contract } = candidate
+          const position = contract.kind === 'option' ? { ...contract, size } : { ...contract, size, entry: prices[j]! }
+          const premium = contract.kind === 'option' ? size * prices[j]! : 0
+          after = withTrade(after, { position, cash: { USDC: -cost - premium } })
+        }
+        need = needed(after)
+        known.set(key, need)
+      }
+      const choice = collateral.find((each) => each.account === a)!
+      const moved = Math.max(need, -Math.min(choice.withdrawMost, account.balances['USDC'] ?? 0))
+      if (moved > choice.depositMost) return
+      placed += moved
+      objective += moved * capitalCharge + Math.abs(moved) * (choice.cost ?? 0)
+    }
+    if (placed > cash['USDC']! || used > (accountsMost ?? 99)) return
+    for (const [j, size] of sizes.entries()) {
+      const { halfSpread, fee, impact } = candidates[j]!
+      objective += Math.abs(size) * (halfSpread + fee) + impact * size * size - horizonDays * size * unit[j]!.carry
+    }
+    if (objective < best.objective) best = { objective, sizes: [...sizes] }
+  }
+  const walk = (j: number): void => {
+    if (j === candidates.length) return judge()
+    for (const size of lots[j]!) {
+      sizes[j] = size
+      walk(j + 1)
+    }
+  }
+  walk(0)
+  return best
+}
+
+/** A seeded request of up to four contracts. */
+function smallCase(seed: number): CapitalRequest {
+  const random = new Random(seed)
+  const between = (a: number, b: number) => a + (b - a) * random.uniform()
+  const optionEngine = ['deribit-standard', 'deribit-portfolio', 'derive-portfolio'][seed % 3]!
+  const accounts: VenueAccount[] = [
+    {
+      venue: 'hyperliquid',
+      margin: 'hyperliquid',
+      balances: { USDC: seed % 2 ? 20_000 : 0 },
+      positions: seed % 4 === 1 ? [perp(0.5, 88_000)] : [],
+    },
+    { venue: 'dydx', margin: 'dydx-v4', balances: { USDC: 0 }, positions: [] },
+    { venue: 'options', margin: optionEngine, balances: { USDC: seed % 5 === 0 ? 30_000 : 0 }, positions: [] },
+  ]
+  const market = new SnapshotView({
+    timeUs: 0,
+    spot: { BTC: 90_000 },
+    volatility: { BTC: between(0.4, 0.7) },
+    perpetual: { 'hyperliquid BTC': between(89_900, 90_100), 'dydx BTC': between(89_900, 90_100) },
+    fundingPerDay: { 'hyperliquid BTC': between(-4e-4, 4e-4), 'dydx BTC': between(-4e-4, 4e-4) },
+    transactionCost: seed % 3 === 0 ? { dydx: between(1, 200) } : {},
+  })
+  const terms = (account: number, contract: FuturePosition | OptionPosition, i: number): Candidate => ({
+    name: `c${i}`,
+    account,
+    contract,
+    lot: contract.kind === 'option' ? 0.5 : 0.25,
+    ...(random.uniform() < 0.3 && { sizeMin: 0.75 }),
+    buyMost: between(1, 2.2),
+    sellMost: between(1, 2.2),
+    halfSpread: between(1, 40),
+    fee: between(5, 40),
+    impact: random.uniform() < 0.7 ? between(1, 60) : 0,
+  })
+  const strikes = [80_000, 85_000, 90_000, 95_000, 100_000]
+  const strike = () => strikes[Math.floor(5 * random.uniform())]!
+  const first = strike()
+  const second = strikes[(strikes.indexOf(first) + 2) % 5]!
+  const candidates = [
+    terms(0, perp(), 0),
+    terms(1, perp(), 1),
+    terms(2, option(-1, first), 2),
+    ...(seed % 2 ? [terms(2, option(1, second), 3)] : []),
+  ]
+  const vega = (seed % 2 ? -1 : -0.6) * between(20, 90)
+  return {
+    book: { accounts, inTransit: [] },
+    market,
+    candidates,
+    limits: [
+      { name: 'delta', greek: 'delta', asset: 'BTC', min: -0.15, max: 0.15 },
+      { name: 'vega', greek: 'vega', asset: 'BTC', max: vega },
+    ],
+    collateral: accounts.map((_, account) => ({
+      account,
+      currency: 'USDC',
+      depositMost: 500_000,
+      withdrawMost: 500_000,
+      cost: account === 1 ? 0.002 : 0,
+    })),
+    cash: { USDC: 400_000 },
+    moves: seed % 7 === 0 ? [] : sigmaMoves({ BTC: 0.6 }, between(1, 3), 3),
+    capitalCharge: [0.02, 0.2, 1][seed % 3]!,
+    horizonDays: between(1, 20),
+    ...(seed % 4 === 0 && { accountsMost: 2 }),
+  }
+}
+
+function rulesHold(request: CapitalRequest, answer: CapitalAnswer): void {
+  for (const [i, { name, min = -Infinity, max = Infinity }] of request.limits.entries()) {
+    expect(answer.exposures[name], `${i} ${name}`).toBeGreaterThanOrEqual(min - 1e-6)
+    expect(answer.exposures[name]).toBeLessThanOrEqual(max + 1e-6)
+  }
+  for (const account of answer.accounts) expect(account?.tightest.cushion ?? 0).toBeGreaterThan(-0.02)
+  for (const { name, size } of answer.trades) {
+    const { lot } = request.candidates.find((each) => each.name === name)!
+    expect(Math.abs(size / lot - Math.round(size / lot))).toBeLessThan(1e-9)
+  }
+}
+
+test(`no combination of lots is cheaper than the answer by a thousandth, ${CASES} small markets`, () => {
+  let feasible = 0
+  for (let seed = 1; seed <= CASES; seed++) {
+    const request = smallCase(seed)
+    const best = bruteForce(request)
+    const answer = optimiseCapital(request, solver)
+    expect([seed, answer.feasible]).toEqual([seed, Number.isFinite(best.objective)])
+    if (!answer.feasible) continue
+    feasible++
+    rulesHold(request, answer)
+    const off = (answer.objective - best.objective) / Math.max(Math.abs(best.objective), 100)
+    expect(Math.abs(off), `case ${seed}: ${answer.objective} against ${best.objective}`).toBeLessThan(1e-3)
+  }
+  expect(feasible).toBeGreaterThan(0.6 * CASES)
+}, 120_000)
