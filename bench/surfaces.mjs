@@ -9,7 +9,8 @@
  *   each two, one before the first, one after the last. Counts points where g < 0 or variance falls with time.
  * - Met: the fitted price lies between bid and ask. `liquid`: bid and ask present and not crossed, open interest above 0, venue's
  *   |delta| in [0.05, 0.95], ask − bid at most a fifth of the mid. `loose`: without the last. `all`: all with a bid and an ask.
- * - Volatility of the venue's mark, and delta, against ours, |delta| in [0.05, 0.95]. The file's deltas were asked for option by
+ * - Volatility of the venue's mark, and delta, against ours, |delta| in [0.05, 0.95]. Mark, volatility and forward of a row are not
+ *   of one instant: `volatility, moved` compares at the forward moved by one constant an expiry. Deltas were asked for option by
  *   option: `delta, moved` compares at the forward moved as the index beside the row was, less one constant a chain.
  */
 
@@ -20,6 +21,7 @@ import { gunzipSync } from 'node:zlib'
 import { normalCdf, normalQuantile } from '../dist/core/errorFunction.js'
 import { deribitQuotes } from '../dist/importers/deribitQuotes.js'
 import {
+  black76,
   black76Batch,
   fitSabr,
   fitSurface,
@@ -132,11 +134,28 @@ function againstVenue(quotes, rowIndex) {
     const theirs = right[i] > 0 ? quotes.delta[i] : 1 + quotes.delta[i]
     // Log of the forward their delta is of, over the one in the row; less how the index had moved.
     const moved = (normalQuantile(theirs) - d1) * s
-    judged.push({ i, s, d1, theirs, rest: moved - Math.log(rowIndex[i]) })
+    // Share of the forward by which the mark is off at the venue's volatility, by the slope of the price in coins.
+    const terms = { right: right[i], forward: forward[i], strike: strike[i], years: years[i] }
+    const { price: fair, deltaForward } = black76({ ...terms, volatility: quotes.markVolatility[i] })
+    const off = (price[i] - fair) / (deltaForward * forward[i] - fair)
+    judged.push({ i, s, d1, theirs, off, rest: moved - Math.log(rowIndex[i]) })
   }
   const constant = median(judged.map(({ rest }) => rest))
+  const offs = new Map()
+  for (const { i, off } of judged) {
+    const expiry = quotes.expiryUs[i]
+    if (!offs.has(expiry)) offs.set(expiry, [])
+    offs.get(expiry).push(off)
+  }
+  for (const [expiry, list] of offs) offs.set(expiry, 1 + median(list))
+  const movedForward = forward.map((price, i) => price * (offs.get(quotes.expiryUs[i]) ?? Number.NaN))
+  const movedPrice = quotes.mark.map((mark, i) => mark * movedForward[i])
+  const movedVolatility = new Float64Array(rows)
+  const movedRows = { right, forward: movedForward, strike, years, price: movedPrice }
+  impliedVolatilityBatch(movedRows, movedVolatility, new Uint8Array(rows))
   return judged.map(({ i, s, d1, theirs }) => ({
     volatility: Math.abs(volatility[i] - quotes.markVolatility[i]),
+    volatilityMoved: Math.abs(movedVolatility[i] - quotes.markVolatility[i]),
     delta: Math.abs(normalCdf(d1) - theirs),
     deltaMoved: Math.abs(normalCdf(d1 + (Math.log(rowIndex[i]) + constant) / s) - theirs),
   }))
@@ -250,6 +269,7 @@ const summary = {
   ),
   venue: {
     volatility: spread(venue.map(({ volatility }) => volatility)),
+    volatilityMoved: spread(venue.map(({ volatilityMoved }) => volatilityMoved)),
     delta: spread(venue.map(({ delta }) => delta)),
     deltaMoved: spread(venue.map(({ deltaMoved }) => deltaMoved)),
   },
@@ -268,9 +288,9 @@ else {
         `${r.file} ${r.asset} ${r.rows} rows ${r.slices}/${r.expiries} slices ${r.totalMs.toFixed(1)} ms  liquid ${r.liquid.toFixed(3)} loose ${r.loose.toFixed(3)} all ${r.all.toFixed(3)}  g ${r.gLeast.toExponential(1)} bad ${r.butterflies}+${r.calendars}${r.proved ? '' : ' NOT PROVED'}`,
       )
   console.log(
-    `${summary.chains} chains${' '.repeat(24)}${['least', 'median', '90 %', '99 %', 'most'].map((name) => name.padStart(10)).join('')}`,
+    `${summary.chains} chains${' '.repeat(26)}${['least', 'median', '90 %', '99 %', 'most'].map((name) => name.padStart(10)).join('')}`,
   )
-  const line = (name, figures) => console.log(name.padEnd(34) + text(figures))
+  const line = (name, figures) => console.log(name.padEnd(36) + text(figures))
   line('rows', summary.rows)
   line('ms: forwards, cleaning, slices', summary.milliseconds.fit)
   line('ms: arbitrage report', summary.milliseconds.arbitrageReport)
@@ -278,6 +298,7 @@ else {
   line('ms: all, per 1,000 rows', summary.milliseconds.perThousandRows)
   for (const name of ['liquid', 'loose', 'all']) line(`share met, ${name}`, summary.met[name].ofChains)
   line('|volatility of mark − venue|', summary.venue.volatility)
+  line('|volatility of mark − venue|, moved', summary.venue.volatilityMoved)
   line('|delta − venue|', summary.venue.delta)
   line('|delta − venue|, moved', summary.venue.deltaMoved)
   line('distance from mids, SVI', summary.distance.svi)

@@ -60,6 +60,8 @@ const BAND = 2 * PARAMETERS
 const PULL = 0.2
 /** Half spreads beyond a band from which a quote pulls no harder. */
 const HUBER = 0.5
+/** Least a quote counts for. */
+const COUNT_LEAST = 0.05
 /** Weight of the start of the search, per unit of a logarithm: moves nothing that quotes say anything about. */
 const RIDGE = 0.02
 /** Least half spread, as a share of variance: what a locked quote is taken to know. */
@@ -98,6 +100,8 @@ interface Problem {
   readonly bands: readonly SliceBands[]
   /** 1 over half a spread of variance, a row each. */
   readonly inverse: readonly Float64Array[]
+  /** What a quote counts for: its vega over that at the money, a row each. */
+  readonly counts: readonly Float64Array[]
   /** √ of variance at the money: the scale of each slice along k. */
   readonly scale: Float64Array
   /** Parameters of the search: what the ridge holds on to. */
@@ -201,6 +205,13 @@ function pose(bands: readonly SliceBands[]): Problem {
   const inverse = bands.map(({ low, high, mid }) =>
     low.map((from, i) => 1 / Math.max(0.5 * (high[i]! - from), HALF_SPREAD_LEAST * mid[i]!)),
   )
+  const counts = bands.map(({ logMoneyness, mid }) =>
+    logMoneyness.map((k, i) => {
+      const s = Math.sqrt(mid[i]!)
+      const d1 = -k / s + 0.5 * s
+      return Math.max(COUNT_LEAST, Math.exp(-0.5 * d1 * d1))
+    }),
+  )
   const scale = Float64Array.from(bands, ({ logMoneyness, mid }) => {
     let nearest = 0
     for (let i = 1; i < mid.length; i++) if (Math.abs(logMoneyness[i]!) < Math.abs(logMoneyness[nearest]!)) nearest = i
@@ -223,7 +234,7 @@ function pose(bands: readonly SliceBands[]): Problem {
     upper[at + BEND] = Math.log(20 * s)
     for (let j = at; j < at + PARAMETERS; j++) start[j] = Math.min(Math.max(start[j]!, lower[j]!), upper[j]!)
   }
-  return { bands, inverse, scale, start, lower, upper }
+  return { bands, inverse, counts, scale, start, lower, upper }
 }
 
 /** Variance of a slice at k and its derivatives by the five parameters. */
@@ -312,27 +323,29 @@ class Normal {
 function addQuotes(problem: Problem, x: Float64Array, i: number, normal: Normal): void {
   const { logMoneyness, low, high, mid } = problem.bands[i]!
   const inverse = problem.inverse[i]!
+  const counts = problem.counts[i]!
   const at = i * PARAMETERS
   const { shapes } = normal
   let cost = 0
   for (let row = 0; row < mid.length; row++) {
     const w = varianceAt(shapes, i, logMoneyness[row]!, 0, 1)
     const unit = inverse[row]!
+    const count = counts[row]!
     const outside = w < low[row]! ? w - low[row]! : w > high[row]! ? w - high[row]! : 0
     const distance = Math.abs(outside) * unit
-    const centre = w - mid[row]!
     // Beyond the bend of Huber's cost the weight falls, so that the pull stays what it was there.
     const far = distance > HUBER
     const weight = far ? HUBER / distance : 1
-    cost += far ? HUBER * (2 * distance - HUBER) : distance * distance
-    // Both are of one derivative, so they are one row: the pull too bends where the quote is far.
+    cost += count * (far ? HUBER * (2 * distance - HUBER) : distance * distance)
+    // The pull to the mid bends too; both are of one derivative, so they are one row.
+    const centre = w - mid[row]!
     const away = Math.abs(centre) * unit
-    const pull = away > 1 + HUBER ? (PULL * (1 + HUBER)) / away : PULL
-    cost += away > 1 + HUBER ? PULL * (1 + HUBER) * (2 * away - 1 - HUBER) : PULL * away * away
-    const square = unit * unit
-    const force = square * (outside * weight + pull * centre)
-    const stiffness = square * ((outside === 0 ? 0 : weight) + pull)
-    normal.add(force / stiffness, stiffness, at, PARAMETERS)
+    const bent = away > 1 + HUBER
+    const pull = bent ? (PULL * (1 + HUBER)) / away : PULL
+    cost += count * (bent ? PULL * (1 + HUBER) * (2 * away - 1 - HUBER) : PULL * away * away)
+    const square = count * unit * unit
+    const stiffness = (outside === 0 ? 0 : weight) + pull
+    normal.add((outside * weight + pull * centre) / stiffness, square * stiffness, at, PARAMETERS)
   }
   for (let j = 0; j < PARAMETERS; j++) {
     const unit = RIDGE / (j === CENTRE ? problem.scale[i]! : 1)
@@ -529,6 +542,7 @@ function only(problem: Problem, i: number): Problem {
   return {
     bands: [problem.bands[i]!],
     inverse: [problem.inverse[i]!],
+    counts: [problem.counts[i]!],
     scale: problem.scale.subarray(i, i + 1),
     start: cut(problem.start),
     lower: cut(problem.lower),

@@ -4,8 +4,8 @@
  *
  * A call less a put of one strike is a forward bought at that strike: C − P = D (F − K) in quote, or, settled in the coin, 1 −
  * K/F coins, which no rate discounts. Each strike with both quoted gives not a number but a band of forwards, from selling the call at
- * its bid and buying the put at its ask to the reverse. The forward taken is one that violates the bands least, each counted by
- * how narrow it is: a median of intervals, which one wrong quote does not move.
+ * its bid and buying the put at its ask to the reverse. The forward taken is one that most bands hold, each counted by how narrow
+ * it is: wrong quotes do not move it, however wrong.
  */
 
 import { GimbalError } from '../core/errors.ts'
@@ -105,14 +105,14 @@ export interface ParityQuotes {
 
 /** What parity says of a forward, as ratios to the reference (forwards themselves where there is none). */
 export interface ParityForward {
-  /** Middle of the range: mid differences weighted by the narrowness of their bands, no further out than the range. */
+  /** Mids of the bands that hold the range, weighted by narrowness, no further out than the range. */
   readonly forward: number
-  /** Range of forwards that violate the bands least. */
+  /** Range of forwards that most bands hold. */
   readonly low: number
   readonly high: number
   /** Strikes with both sides of both quoted and uncrossed. */
   readonly strikes: number
-  /** Of these, how many bands hold `forward`. */
+  /** Of these, how many bands hold the range. */
   readonly agreeing: number
 }
 
@@ -128,13 +128,11 @@ function impliedForward(quotes: ParityQuotes, row: number, difference: number): 
 /**
  * The forward by put-call parity of one expiry; undefined where no strike has all four quotes.
  *
- * The sum over strikes of distance to the band over width of the band is convex and piecewise linear in the forward: its least
- * values form the range, found by sorting the ends of the bands.
+ * The range is where the weight of the bands that hold a forward is greatest, found by walking over their sorted ends. A band
+ * weighs one over its width, but none more than twice the median: a locked quote is not worth a chain.
  */
 export function parityForward(quotes: ParityQuotes): ParityForward | undefined {
-  const ends: { at: number; weight: number }[] = []
   const bands: { low: number; high: number; weight: number }[] = []
-  let total = 0
   for (let i = 0; i < quotes.strike.length; i++) {
     const { [i]: callBid = 0 } = quotes.callBid
     const { [i]: callAsk = 0 } = quotes.callAsk
@@ -144,33 +142,38 @@ export function parityForward(quotes: ParityQuotes): ParityForward | undefined {
       continue
     const low = impliedForward(quotes, i, callBid - putAsk)
     const high = impliedForward(quotes, i, callAsk - putBid)
-    if (!(low > 0 && high >= low && high < 1e100)) continue
-    // Locked quotes have no width; they count no more than one of a hundredth of a basis point.
-    const weight = 1 / Math.max(high / low - 1, 1e-6)
-    bands.push({ low, high, weight })
-    ends.push({ at: low, weight }, { at: high, weight })
-    total += weight
+    if (low > 0 && high >= low && high < 1e100) bands.push({ low, high, weight: high / low - 1 })
   }
   if (bands.length === 0) return undefined
-  ends.sort((p, q) => p.at - q.at)
-  // The slope of the sum rises from −total to total by the weight at each end.
-  let slope = -total
+  const typical = bands.map(({ weight }) => weight).sort((p, q) => p - q)[bands.length >> 1]!
+  for (const band of bands) band.weight = 1 / Math.max(band.weight, 0.5 * typical, 1e-12)
+  // At one place bands open before others close: ends are part of them.
+  const ends = bands.flatMap(({ low, high, weight }) => [
+    { at: low, weight },
+    { at: high, weight: -weight },
+  ])
+  ends.sort((p, q) => p.at - q.at || q.weight - p.weight)
+  let held = 0
+  let most = 0
   let low = Number.NaN
   let high = Number.NaN
-  const slack = 1e-12 * total
-  for (const { at, weight } of ends) {
-    slope += weight
-    if (Number.isNaN(low) && slope >= -slack) low = at
-    if (slope > slack) {
-      high = at
-      break
-    }
+  for (const [i, { at, weight }] of ends.entries()) {
+    held += weight
+    if (!(held > most * (1 + 1e-12))) continue
+    most = held
+    low = at
+    high = ends[i + 1]!.at
   }
   let sum = 0
-  for (const band of bands) sum += band.weight * 0.5 * (band.low + band.high)
-  const forward = Math.min(Math.max(sum / total, low), high)
-  const agreeing = bands.filter((band) => band.low <= forward && forward <= band.high).length
-  return { forward, low, high, strikes: bands.length, agreeing }
+  let weights = 0
+  let agreeing = 0
+  for (const band of bands) {
+    if (band.low > low || band.high < high) continue
+    sum += band.weight * 0.5 * (band.low + band.high)
+    weights += band.weight
+    agreeing++
+  }
+  return { forward: Math.min(Math.max(sum / weights, low), high), low, high, strikes: bands.length, agreeing }
 }
 
 /** A line through parity differences: what discounts the premium, and the forward. */

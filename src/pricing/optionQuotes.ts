@@ -326,7 +326,7 @@ function fillBand(
   const high = varianceOf(right, k, ratio, ask)
   const mid = varianceOf(right, k, ratio, 0.5 * (bid + ask))
   // Beyond what the inversion can hold: moneyness or prices among denormal numbers.
-  if (Number.isNaN(low + high + mid) && !(high === Number.POSITIVE_INFINITY)) return QuoteStatus.OUTSIDE_BOUNDS
+  if (Number.isNaN(low) || Number.isNaN(high) || Number.isNaN(mid)) return QuoteStatus.OUTSIDE_BOUNDS
   out.bidVariance[i] = low
   out.askVariance[i] = high
   out.midVariance[i] = mid === 0 || mid === Number.POSITIVE_INFINITY ? Number.NaN : mid

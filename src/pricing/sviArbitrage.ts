@@ -7,7 +7,8 @@
  * converges quadratically. Rounding is carried along: the same polynomial of absolute values bounds what was lost.
  *
  * Calendar. A later slice must not lie below an earlier one. Both are convex: over an interval the later lies above its
- * tangent and the earlier below its chord, so two numbers decide the interval; far out the asymptotes do.
+ * tangent and the earlier below its chord, so two numbers decide the interval, or, where they run in parallel, the bounds of their
+ * curvatures; far out the asymptotes do.
  *
  * Repair. A slice that fails is pulled, in jump-wings, towards the one of SSVI that shares its variance, skew and put wing,
  * no further than needed.
@@ -40,7 +41,7 @@ const TERMS = DEGREE + 1
 const BINOMIALS = [1, 10, 45, 120, 210, 252, 210, 120, 45, 10, 1]
 /** Halvings of [0, 1] before an interval is given up, and intervals looked at altogether. */
 const DEPTH = 48
-const INTERVALS = 1000
+const INTERVALS = 2000
 /** Units of rounding per coefficient: products of six factors, sums of up to eleven, halvings. */
 const ROUNDING = 64 * 2 ** -53
 
@@ -255,7 +256,7 @@ export function checkButterfly(slice: RawSvi): ButterflyCheck {
   }
   const decision = decide(slice, 0)
   // Far enough that w is its asymptote: g settles where k dwarfs m, σ and a/b.
-  const far = Math.asinh((4 + Math.abs(m) + 40 * leastVariance + 10 * sigma) / sigma)
+  const far = Math.asinh((1000 * (1 + Math.abs(m) + leastVariance + sigma)) / sigma)
   const k = (i: number) => m + sigma * Math.sinh(far * ((2 * i) / (SCAN - 1) - 1))
   const g = Float64Array.from({ length: SCAN }, (_, i) => sviDurrleman(slice, k(i)))
   const { left, right } = leeSlopes(slice)
@@ -324,6 +325,22 @@ function aboveBeyond(earlier: RawSvi, later: RawSvi, side: 1 | -1, k: number): b
 
 const CROSSING = { low: new Float64Array(DEPTH + 2), high: new Float64Array(DEPTH + 2) }
 
+/** w'' at distance `x` from a slice's centre, falling with it. */
+function curvatureAt({ b, sigma }: RawSvi, x: number): number {
+  const root = Math.sqrt(x * x + sigma * sigma)
+  return (b * sigma * sigma) / (root * root * root)
+}
+
+/** Greatest w'' between two points: at the one nearest to the centre. */
+function mostCurved(slice: RawSvi, from: number, to: number): number {
+  return curvatureAt(slice, Math.min(Math.max(slice.m, from), to) - slice.m)
+}
+
+/** Least w'' between two points: at the one furthest from the centre. */
+function leastCurved(slice: RawSvi, from: number, to: number): number {
+  return curvatureAt(slice, Math.max(Math.abs(from - slice.m), Math.abs(to - slice.m)))
+}
+
 /** Whether `later` lies nowhere below `earlier`, for every strike; `at` is where it was found to, or could not be told. */
 function decideCalendar(earlier: RawSvi, later: RawSvi): { verdict: Verdict; at: number } {
   let reach = 1 + 2 * Math.max(Math.abs(earlier.m) + earlier.sigma, Math.abs(later.m) + later.sigma)
@@ -351,7 +368,12 @@ function decideCalendar(earlier: RawSvi, later: RawSvi): { verdict: Verdict; at:
     const earlierTo = sviVariance(earlier, to)
     const half = slope * (to - middle)
     const room = -8 * 2 ** -53 * (Math.abs(variance) + Math.abs(half) + earlierFrom + earlierTo)
-    if (variance - half - earlierFrom >= room && variance + half - earlierTo >= room) {
+    const clear = variance - half - earlierFrom >= room && variance + half - earlierTo >= room
+    // Or: what lies between falls below the ends by no more than an eighth of the greatest curvature times the width squared.
+    const width = to - from
+    const sag = 0.125 * width * width * Math.max(0, mostCurved(later, from, to) - leastCurved(earlier, from, to))
+    const gap = Math.min(sviVariance(later, from) - earlierFrom, sviVariance(later, to) - earlierTo)
+    if (clear || gap - sag >= -room) {
       if (depth-- === 0) return { verdict: 'free', at: Number.NaN }
       continue
     }
