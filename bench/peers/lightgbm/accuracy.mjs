@@ -8,21 +8,18 @@
  * the binary and starting scores of the regression rows are used, as LightGBM's command line does when it finds the files.
  */
 
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { gunzipSync } from 'node:zlib'
 import { readSettings } from '../../../dist/core/settings.js'
 import { fitTrees } from '../../../dist/models/trees/fitTrees.js'
-import { FlatPredictor } from '../../../dist/models/trees/flatPredictor.js'
 import { TREE_SETTINGS } from '../../../dist/models/trees/treeSettings.js'
 import { python, ROOT, runPeer } from '../environment.mjs'
+import { judge, rawScores, readExample, saveSet } from './examples.mjs'
 
 const { values } = parseArgs({
   options: { seeds: { type: 'string', default: '20' }, json: { type: 'boolean', default: false } },
 })
-const source = join(process.env.GIMBAL_SHARED ?? join(ROOT, '..', 'shared'), 'data', 'tabular')
-if (!existsSync(source)) throw new Error(`LightGBM's examples are not there: ${source}; set GIMBAL_SHARED`)
 const folder = join(ROOT, '.cache', 'peers', 'trees-accuracy')
 mkdirSync(folder, { recursive: true })
 
@@ -66,69 +63,13 @@ const cases = [
 for (const each of cases)
   Object.assign(each.ours, { rounds: each.rounds, rowShare: 0.8, rowShareEvery: 5, hessianPerLeafMin: 5 })
 
-/** A table of LightGBM's examples: the label, then the figures, by tabulators. */
-function read(name, part) {
-  const lines = gunzipSync(readFileSync(join(source, `lightgbm_${name}.${part}.gz`)))
-    .toString()
-    .trim()
-    .split('\n')
-  const rows = lines.map((line) => line.trim().split('\t').map(Number))
-  const columns = Array.from({ length: rows[0].length - 1 }, (_, i) => Float64Array.from(rows, (row) => row[i + 1]))
-  const beside = (kind) => {
-    const path = join(source, `lightgbm_${name}.${part}.${kind}`)
-    return existsSync(path) ? Float64Array.from(readFileSync(path, 'utf8').trim().split('\n'), Number) : undefined
-  }
-  const label = Float64Array.from(rows, (row) => row[0])
-  const names = columns.map((_, i) => `x${i}`)
-  return { table: { rows: rows.length, names, columns }, label, weight: beside('weight'), initScore: beside('init') }
-}
-
-function save(name, part, set) {
-  const write = (kind, array) =>
-    array && writeFileSync(join(folder, `${name}.${part}.${kind}`), Buffer.from(array.buffer))
-  write('figures', Float64Array.from(set.table.columns.flatMap((column) => [...column])))
-  write('labels', set.label)
-  write('weights', set.weight)
-  write('starts', set.initScore)
-}
-
-function rawScores(ensemble, { table }) {
-  const predictor = new FlatPredictor({ ...ensemble, objective: 'regression' }) // Raw: no link.
-  const row = new Float64Array(table.columns.length)
-  return Float64Array.from({ length: table.rows }, (_, i) => {
-    for (let column = 0; column < row.length; column++) row[column] = table.columns[column][i]
-    return predictor.predict(row)
-  })
-}
-
-/** Losses of raw scores on a test set; test rows count alike, as LightGBM's own metrics do without their weights. */
-function judge(name, raw, { label, initScore }) {
-  if (name === 'regression')
-    return { l2: raw.reduce((sum, f, i) => sum + (f + (initScore?.[i] ?? 0) - label[i]) ** 2, 0) / raw.length }
-  const order = [...raw.keys()].sort((a, b) => raw[a] - raw[b])
-  let below = 0
-  let pairs = 0
-  for (let i = 0; i < order.length; ) {
-    let next = i
-    let negatives = 0
-    let positives = 0
-    for (; next < order.length && raw[order[next]] === raw[order[i]]; next++)
-      label[order[next]] > 0 ? positives++ : negatives++
-    pairs += positives * (below + negatives / 2)
-    below += negatives
-    i = next
-  }
-  const logLoss = raw.reduce((sum, f, i) => sum + Math.log1p(Math.exp(label[i] > 0 ? -f : f)), 0) / raw.length
-  return { auc: pairs / (below * (raw.length - below)), logLoss }
-}
-
 const sets = new Map()
 for (const each of cases) {
-  const train = read(each.name, 'train')
-  const test = read(each.name, 'test')
+  const train = readExample(each.name, 'train')
+  const test = readExample(each.name, 'test')
   each.columns = train.table.columns.length
-  save(each.name, 'train', train)
-  save(each.name, 'test', test)
+  saveSet(folder, each.name, 'train', train)
+  saveSet(folder, each.name, 'test', test)
   sets.set(each.name, { train, test })
 }
 writeFileSync(join(folder, 'cases.json'), JSON.stringify(cases))
@@ -141,9 +82,7 @@ const results = []
 for (const { name, ours, seeds: all } of cases) {
   const { train, test } = sets.get(name)
   const judged = all.map((seed) => {
-    const { weight, initScore, ...rest } = train
-    const given = { ...rest, ...(weight && { weight }), ...(initScore && { initScore }) }
-    const { ensemble } = fitTrees(given, readSettings('trees', TREE_SETTINGS, { ...ours, seed }))
+    const { ensemble } = fitTrees(train, readSettings('trees', TREE_SETTINGS, { ...ours, seed }))
     const theirs = readFileSync(join(folder, `${name}.${seed}.raw`))
     return {
       gimbal: judge(name, rawScores(ensemble, test), test),

@@ -1,4 +1,5 @@
-"""LightGBM on its own examples, for accuracy.mjs: reads settings and tables there, writes forecasts of every seed.
+"""LightGBM on its own examples, for accuracy.mjs and sameTrees.mjs: reads settings and tables there, writes forecasts of every
+seed, and the model as text where it is asked for.
 
    python accuracyPeer.py FOLDER
 """
@@ -29,3 +30,5 @@ for case in json.load(open(f"{folder}/cases.json")):
         model = lightgbm.train(parameters, data, case["rounds"])
         raw = model.predict(table("test"), raw_score=True)
         raw.astype(np.float64).tofile(f"{folder}/{case['name']}.{seed}.raw")
+        if case.get("text"):
+            model.save_model(f"{folder}/{case['name']}.{seed}.txt")
