@@ -711,6 +711,66 @@ const CASES: Readonly<Record<string, Case>> = {
       scene.calm(5 * SECOND_US)
     },
   },
+  'a tail too long for the equity': {
+    rule: {
+      ...BASE,
+      breaker: 'expected-shortfall',
+      limit: 0.05,
+      level: 0.975,
+      horizonUs: 25 * SECOND_US,
+      sampleUs: SECOND_US,
+      window: 100,
+      warmup: 40,
+    },
+    others: [EQUITY_NAN],
+    scope: account,
+    bears: 'a bad tick down and one up among small moves',
+    warmup: (scene) => wander(scene, 60, 5),
+    calm: (scene) => {
+      badTick(scene, 30_000)
+      badTick(scene, 80_000)
+      wander(scene, 20, 5)
+    },
+    shock: (scene) => wander(scene, 40, 3_000),
+  },
+  'a market unwell': {
+    rule: { ...BASE, breaker: 'market-health', healthMin: 0.3, partsMin: 2 },
+    scope: position,
+    bears: 'a book that is thin for a moment, and half the usual depth',
+    warmup: (scene) => {
+      scene.value(Kind.OPEN_INTEREST, BTC, 0, 1e6)
+      scene.calm(HOUR_US + MINUTE_US, 10 * SECOND_US)
+    },
+    calm: (scene) => {
+      scene.quote(BTC, 50_000, { lots: 50 }).wait(10 * SECOND_US)
+      for (let i = 0; i < 10; i++)
+        scene
+          .quote(BTC, 50_000, { lots: 2_500 })
+          .wait(10 * SECOND_US)
+          .quote(ETH, 50_000)
+    },
+    shock: (scene) => {
+      for (let i = 0; i < 10; i++)
+        scene
+          .quote(BTC, 50_000, { lots: 50 })
+          .wait(10 * SECOND_US)
+          .quote(ETH, 50_000)
+    },
+    after: (scene) => scene.calm(MINUTE_US, 10 * SECOND_US),
+  },
+  "a venue's margin nearly used up": {
+    rule: { ...BASE, breaker: 'margin-ratio', ratioMax: 0.9 },
+    scope: { of: 'venue', venue: 'alpha' },
+    bears: 'two high readings in a row',
+    calm: (scene, { gate }) => {
+      for (const ratio of [0.95, 0.95, 0.9, 0.95, 0.95, 0.2]) gate.reportMargin('alpha', ratio, scene.timeUs)
+      scene.calm(2 * SECOND_US)
+    },
+    shock: (scene, { gate }) => {
+      for (let i = 0; i < 3; i++) gate.reportMargin('alpha', 0.91, scene.timeUs)
+      scene.calm(SECOND_US)
+    },
+  },
   'a model out of its training range': {
     rule: { ...BASE, breaker: 'model-range', shareMax: 0.2 },
     scope: { of: 'policy', policy: 0 },

@@ -6,6 +6,7 @@ import { DrawdownFromPeak } from './breakers/drawdownFromPeak.ts'
 import { DrawdownFromStart } from './breakers/drawdownFromStart.ts'
 import { EquityNan } from './breakers/equityNan.ts'
 import { middleOfThree } from './breakers/runningMedian.ts'
+import { TailLimit } from './breakers/tailLimit.ts'
 import type { Scope } from './gate.ts'
 import type { Guard, Guards } from './guard.ts'
 import { pricedAtUs } from './instrumentWatch.ts'
@@ -61,12 +62,17 @@ interface CorrelationGuard extends Guard<CorrelationToOne> {
 export class AccountWatch {
   /** Equity in dollars as last read; NaN unknown. */
   equity = Number.NaN
+  /** Loss from the peak of settled equity, for the sizing; 0 before equity was read. */
+  drawdown = 0
   readonly #parts: Watched
   readonly #profit: PolicyProfit
   readonly #confirmUs: number
   readonly #unknown: Guard<EquityNan>[] = []
   readonly #purses: Purse[] = []
   readonly #correlation: CorrelationGuard[] = []
+  readonly #tails: Guard<TailLimit>[] = []
+  readonly #peak = new DrawdownFromPeak(1)
+  readonly #purse = new Purse(-1, 0)
 
   constructor(config: RiskConfig, parts: Watched, profit: PolicyProfit, guards: Guards) {
     this.#parts = parts
@@ -77,6 +83,8 @@ export class AccountWatch {
       if (rule.breaker === 'equity-nan')
         this.#unknown.push(guards.post(new EquityNan(rule.startupUs), rule, scope, 'dollars'))
       else if (rule.breaker === 'correlation-to-one') this.#postCorrelation(rule, guards)
+      else if (rule.breaker === 'value-at-risk' || rule.breaker === 'expected-shortfall')
+        this.#tails.push(guards.post(new TailLimit(rule.breaker, rule), rule, scope, 'fraction of equity'))
       else if (
         rule.breaker === 'drawdown-from-peak' ||
         rule.breaker === 'drawdown-from-start' ||
@@ -124,10 +132,18 @@ export class AccountWatch {
   /** Money came or went that is neither profit nor loss. */
   transfer(dollars: number): void {
     for (const purse of this.#purses) if (purse.policy < 0) purse.transfer(dollars)
+    for (const { breaker } of this.#tails) breaker.transfer(dollars)
+    this.#purse.transfer(dollars)
+    this.#peak.transfer(dollars)
   }
 
   #observeLosses(equity: number, nowUs: number): void {
     const evidenceUs = this.#evidenceUs(nowUs)
+    const calm = this.#purse.settled(equity, nowUs, evidenceUs, this.#confirmUs)
+    this.#peak.observe(calm, calm)
+    this.drawdown = this.#peak.measured
+    // One misprint would stay in the window for days as the worst loss there is.
+    this.#observeTails(calm, nowUs)
     for (const purse of this.#purses) {
       const worth = purse.policy < 0 ? equity : purse.capital + this.#profit.profit(purse.policy)
       if (Number.isNaN(worth)) continue
@@ -136,6 +152,16 @@ export class AccountWatch {
         const breached = breaker.observe(worth, settled, nowUs)
         trip.readFresh(breached, breaker.measured, breaker.allowed, nowUs, evidenceUs, this.#confirmUs)
       }
+    }
+  }
+
+  #observeTails(equity: number, nowUs: number): void {
+    const tails = this.#tails
+    for (let i = 0; i < tails.length; i++) {
+      const { breaker, trip } = tails[i]!
+      if (!breaker.due(nowUs)) continue
+      const breached = breaker.observe(equity, this.#parts.ledger.grossExposure, nowUs)
+      trip.read(breached, breaker.measured, breaker.allowed, nowUs)
     }
   }
 

@@ -10,8 +10,8 @@ import { DEFAULT_RISK, type RiskConfig } from './riskConfig.ts'
 
 test('the default configuration is sound, and names every breaker once', () => {
   expect(checkRiskConfig(DEFAULT_RISK)).toBe(DEFAULT_RISK)
-  expect(new Set(DEFAULT_RISK.breakers.map(({ breaker }) => breaker)).size).toBe(17)
-  expect(DEFAULT_RISK.breakers).toHaveLength(17)
+  expect(new Set(DEFAULT_RISK.breakers.map(({ breaker }) => breaker)).size).toBe(20)
+  expect(DEFAULT_RISK.breakers).toHaveLength(21)
 })
 
 test('rules survive JSON, so that another process can hold the same ones', () => {
@@ -46,7 +46,13 @@ test.each([
   ['an endless cool-down', 'breakers.0.cooldownUs', Number.POSITIVE_INFINITY, 'breakers[0].cooldownUs'],
   ['a field of another rule', 'breakers.3.capital', 5, 'breakers[3]'],
   ['a policy rule without its denominator', 'breakers.0.policy', 0, 'breakers[0].capital'],
-  ['the same rule twice', 'breakers.17', FIRST, 'breakers[17]'],
+  ['the same rule twice', 'breakers.21', FIRST, 'breakers[21]'],
+  ['a level of certainty', 'breakers.17.level', 1, 'breakers[17].level'],
+  ['a tail from fewer samples than it has', 'breakers.17.warmup', 30, 'breakers[17].warmup'],
+  ['a margin beyond liquidation', 'breakers.18.ratioMax', 1.1, 'breakers[18].ratioMax'],
+  ['more parts of health than there are', 'breakers.20.partsMin', 5, 'breakers[20].partsMin'],
+  ['a sizing that grants more', 'sizing.turbulentFactor', 1.5, 'sizing.turbulentFactor'],
+  ['a drawdown that ends before it begins', 'sizing.drawdownEnd', 0.01, 'sizing'],
   ['loss rules that an unknown equity would switch off', 'breakers', [FIRST], 'breakers'],
   ['averages the wrong way round', 'breakers.13.shortUs', 1e15, 'breakers[13]'],
   ['a spread that can only breach', 'breakers.9.collapseRatio', 1, 'breakers[9]'],

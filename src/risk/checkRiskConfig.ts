@@ -10,6 +10,7 @@ import type {
   MessageRate,
   RiskConfig,
 } from './riskConfig.ts'
+import type { SizingConfig } from './sizing.ts'
 
 type Check = 'positive' | 'not-negative' | 'fraction' | 'count' | 'limit'
 
@@ -22,6 +23,15 @@ const CHECKS: Readonly<Record<Check, { readonly rule: string; readonly holds: (x
 }
 
 const ACTS: readonly string[] = ['pause', 'cancel', 'reduce-only', 'flatten', 'halt']
+
+const TAIL_NUMBERS = {
+  limit: 'fraction',
+  level: 'fraction',
+  horizonUs: 'positive',
+  sampleUs: 'positive',
+  window: 'count',
+  warmup: 'count',
+} as const
 
 const RULE_NUMBERS: Readonly<Record<BreakerName, Readonly<Record<string, Check>>>> = {
   'drawdown-from-peak': { limit: 'fraction' },
@@ -53,6 +63,10 @@ const RULE_NUMBERS: Readonly<Record<BreakerName, Readonly<Record<string, Check>>
   'correlation-to-one': { correlationMax: 'fraction', halfLife: 'positive', warmup: 'count', sampleUs: 'positive' },
   'reject-storm': { rejectsMax: 'count', windowUs: 'positive' },
   'model-range': { shareMax: 'fraction' },
+  'value-at-risk': TAIL_NUMBERS,
+  'expected-shortfall': TAIL_NUMBERS,
+  'margin-ratio': { ratioMax: 'fraction' },
+  'market-health': { healthMin: 'fraction', partsMin: 'count' },
 }
 
 /** Fields a rule may have besides its numbers. */
@@ -76,7 +90,14 @@ const INSTRUMENT_NUMBERS: Readonly<Record<keyof InstrumentLimits, Check>> = {
 }
 
 /** Rules that are blind while equity is unknown, and so need `equity-nan` beside them. */
-const LOSSES: readonly string[] = ['drawdown-from-peak', 'drawdown-from-start', 'daily-loss', 'trade-loss']
+const LOSSES: readonly string[] = [
+  'drawdown-from-peak',
+  'drawdown-from-start',
+  'daily-loss',
+  'trade-loss',
+  'value-at-risk',
+  'expected-shortfall',
+]
 
 /**
  * Returns the configuration unchanged when every part of it makes sense.
@@ -84,10 +105,11 @@ const LOSSES: readonly string[] = ['drawdown-from-peak', 'drawdown-from-start', 
  * @throws {GimbalError} `config-invalid`, naming the place, what stands there and what may.
  */
 export function checkRiskConfig(config: RiskConfig): RiskConfig {
-  known(config, 'risk', ['limits', 'breakers', 'checkUs', 'confirmUs', 'redemandUs'])
+  known(config, 'risk', ['limits', 'breakers', 'checkUs', 'confirmUs', 'redemandUs', 'sizing'])
   for (const field of ['checkUs', 'confirmUs', 'redemandUs'] as const)
     number(config[field], `risk.${field}`, 'positive')
   checkLimits(config.limits)
+  if (config.sizing !== undefined) checkSizing(config.sizing)
   if (!Array.isArray(config.breakers)) fail('risk.breakers', 'a list of rules', config.breakers)
   const seen = new Map<string, number>()
   for (const [index, rule] of config.breakers.entries()) {
@@ -142,6 +164,22 @@ function checkLimits(limits: LimitsConfig): void {
     checkRate(rate, `risk.limits.messageRateByVenue.${venue}`)
 }
 
+function checkSizing(sizing: SizingConfig): void {
+  const numbers: Readonly<Record<keyof SizingConfig, Check>> = {
+    turbulentFactor: 'fraction',
+    healthFull: 'fraction',
+    unwellFactor: 'fraction',
+    drawdownBegin: 'not-negative',
+    drawdownEnd: 'fraction',
+    drawdownFactor: 'fraction',
+  }
+  const fields = Object.keys(numbers) as (keyof SizingConfig)[]
+  known(sizing, 'risk.sizing', fields)
+  for (const field of fields) number(sizing[field], `risk.sizing.${field}`, numbers[field])
+  if (!(sizing.drawdownBegin < sizing.drawdownEnd))
+    fail('risk.sizing', 'drawdownBegin below drawdownEnd', `${sizing.drawdownBegin} and ${sizing.drawdownEnd}`)
+}
+
 function checkRate(rate: MessageRate, at: string): void {
   known(rate, at, ['perSecond', 'burst', 'reserve'])
   number(rate.perSecond, `${at}.perSecond`, 'positive')
@@ -172,6 +210,14 @@ function checkRule(rule: BreakerRule, at: string): void {
     fail(`${at}.instruments`, 'at least two instruments', rule.instruments)
   if (rule.breaker === 'spread-shock' && !(rule.collapseRatio < 1 && rule.blowoutRatio > 1))
     fail(at, 'collapseRatio below 1 and blowoutRatio above it', `${rule.collapseRatio} and ${rule.blowoutRatio}`)
+  if (rule.breaker === 'value-at-risk' || rule.breaker === 'expected-shortfall') {
+    const { level, warmup, window, sampleUs, horizonUs } = rule
+    if (!(level > 0.5 && level < 1)) fail(`${at}.level`, 'between 0.5 and 1', level)
+    if (!(warmup * (1 - level) >= 1 - 1e-9 && warmup <= window))
+      fail(`${at}.warmup`, 'at least 1 / (1 − level) and at most window', warmup)
+    if (!(horizonUs >= sampleUs)) fail(`${at}.horizonUs`, 'at least sampleUs', horizonUs)
+  }
+  if (rule.breaker === 'market-health' && !(rule.partsMin <= 4)) fail(`${at}.partsMin`, '1 to 4', rule.partsMin)
   if (rule.breaker === 'volatility-jump' && !(rule.shortUs < rule.longUs))
     fail(at, 'shortUs below longUs', `${rule.shortUs} and ${rule.longUs}`)
 }

@@ -91,6 +91,20 @@ export interface Gate {
    *   is not.
    */
   reportRange(policy: number, share: number, nowUs: number, model?: number): void
+  /**
+   * A margin engine looked at an account: `ratio` is maintenance margin over equity, 1 being liquidation; NaN means nobody knows and
+   * trips at once. Follows from rows heard and money booked, so a replay tells it again and no journal need keep it.
+   *
+   * @param venue As instruments name it: what trips covers its instruments.
+   */
+  reportMargin(venue: string, ratio: number, nowUs: number): void
+  /** A venue told the size of the insurance fund behind an instrument, in dollars: a part of its market's health. */
+  reportInsuranceFund(instrument: number, dollars: number, nowUs: number): void
+  /**
+   * A model's probability that an instrument's market is turbulent; NaN is certainty. Believed where it is above the gate's own, until
+   * the next report: it can make sizes smaller and never larger.
+   */
+  reportTurbulence(instrument: number, probability: number, nowUs: number): void
   /** An order, amendment or cancellation left: counts towards the message rate. */
   onSent(kind: 'order' | 'cancel' | 'amend', instrument: number, nowUs: number): void
   /** Acts demanded since last asked, oldest first; undefined when there are none, which is nearly always. */
@@ -123,6 +137,9 @@ export class OpenGate implements Gate {
     return ''
   }
   reportRange(): void {}
+  reportMargin(): void {}
+  reportInsuranceFund(): void {}
+  reportTurbulence(): void {}
   onSent(): void {}
   takeActs(): undefined {
     return undefined

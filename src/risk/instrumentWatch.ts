@@ -8,6 +8,7 @@ import type { PortfolioView } from '../portfolio/portfolio.ts'
 import { DepthCollapse } from './breakers/depthCollapse.ts'
 import { FundingExtreme } from './breakers/fundingExtreme.ts'
 import { GappedData } from './breakers/gappedData.ts'
+import { MarketHealthFloor } from './breakers/marketHealthFloor.ts'
 import { MarkDivergence } from './breakers/markDivergence.ts'
 import { SpreadShock } from './breakers/spreadShock.ts'
 import { StaleData } from './breakers/staleData.ts'
@@ -16,6 +17,8 @@ import { VolatilityJump } from './breakers/volatilityJump.ts'
 import type { Guard, Guards } from './guard.ts'
 import type { Watched } from './limits.ts'
 import type { DepthCollapseRule, RiskConfig, VolatilityJumpRule } from './riskConfig.ts'
+import { Turbulence } from './sizing.ts'
+import { MarketHealth } from './systemic/marketHealth.ts'
 
 interface DepthGuard extends Guard<DepthCollapse> {
   readonly levels: number
@@ -29,6 +32,10 @@ interface VolatilityGuard extends Guard<VolatilityJump> {
 export class InstrumentWatch {
   /** Earliest time at which `onClock` may find a breach without any message. Never later than the truth. */
   deadlineUs = Number.POSITIVE_INFINITY
+  /** Of a perpetual's or future's market, where a rule or the sizing asks for it. */
+  readonly health: MarketHealth | undefined
+  /** Where the sizing asks for it. */
+  readonly turbulence: Turbulence | undefined
   readonly #index: number
   readonly #market: MarketState
   readonly #parts: Watched
@@ -42,6 +49,7 @@ export class InstrumentWatch {
   readonly #funding: Guard<FundingExtreme>[] = []
   readonly #volatility: VolatilityGuard[] = []
   readonly #trade: Guard<TradeLoss>[] = []
+  readonly #unwell: Guard<MarketHealthFloor>[] = []
   /** Instruments on the same coin, this one included. */
   readonly #sameBase: number[] = []
   #armed = false
@@ -62,6 +70,10 @@ export class InstrumentWatch {
       if (spec.base === base) this.#sameBase.push(other)
     this.#checkUs = config.checkUs
     this.#confirmUs = config.confirmUs
+    const { kind } = this.#market.instrument
+    const asked = config.sizing !== undefined || config.breakers.some(({ breaker }) => breaker === 'market-health')
+    this.health = asked && (kind === 'perp' || kind === 'future') ? new MarketHealth() : undefined
+    this.turbulence = config.sizing && kind !== 'option' ? new Turbulence() : undefined
     for (const rule of config.breakers) this.#post(rule, guards)
   }
 
@@ -92,6 +104,10 @@ export class InstrumentWatch {
         break
       case 'volatility-jump':
         this.#volatility.push(volatilityGuard(rule, guards, this.#index))
+        break
+      case 'market-health':
+        if (this.health)
+          this.#unwell.push(guards.post(new MarketHealthFloor(rule.healthMin, rule.partsMin), rule, scope, 'score'))
         break
       case 'trade-loss':
         this.#trade.push(guards.post(new TradeLoss(rule.limit), rule, scope, 'fraction of equity'))
@@ -193,6 +209,8 @@ export class InstrumentWatch {
     this.#nextSampleUs = nowUs + this.#checkUs
     this.#observeDepth(market, nowUs)
     this.#observeFunding(market, nowUs)
+    this.turbulence?.observe(market.referenceTick, nowUs)
+    if (this.health?.observe(market, nowUs)) this.#observeHealth(this.health, nowUs)
     const volatility = this.#volatility
     for (let i = 0; i < volatility.length; i++) {
       const guard = volatility[i]!
@@ -215,6 +233,14 @@ export class InstrumentWatch {
       const asks = depth(market, ASK, levels)
       const breached = breaker.observe(Math.min(bids, asks), nowUs)
       trip.readFresh(breached, breaker.measured, breaker.allowed, nowUs, market.quotedUs, this.#confirmUs)
+    }
+  }
+
+  #observeHealth(health: MarketHealth, nowUs: number): void {
+    const guards = this.#unwell
+    for (let i = 0; i < guards.length; i++) {
+      const { breaker, trip } = guards[i]!
+      trip.read(breaker.observe(health), breaker.measured, breaker.allowed, nowUs)
     }
   }
 

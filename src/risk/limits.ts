@@ -24,7 +24,8 @@
  *
  * A reduce-only order that is no larger than what is left of the position once every open order of its side has filled
  * can only make it smaller, and passes from `position-size` on. Dollars of an option are those of its underlying, so
- * that a short option is not small because it is cheap.
+ * that a short option is not small because it is cheap. In turbulence, ill health and drawdown the sizes (`order-size`,
+ * `order-notional`, `position-size`, `position-notional`) shrink for orders that add risk: `sizing.ts`.
  */
 
 import { isLevel, type Side } from '../market/book.ts'
@@ -124,8 +125,9 @@ export class Limits {
    * @param lots Lots it would leave open.
    * @param besides Order it replaces; 0 for a new one.
    * @param reduces What `reduces` said.
+   * @param size Factor on the sizes of orders and positions that add risk, 0 to 1 (`sizing.ts`); NaN lets nothing through.
    */
-  judge(intent: Intent, lots: number, besides: number, reduces: boolean, nowUs: number): string {
+  judge(intent: Intent, lots: number, besides: number, reduces: boolean, nowUs: number, size = 1): string {
     const market = this.#parts.markets[intent.instrument]!
     const limits = this.#byInstrument[intent.instrument]!
     const { instrument } = market
@@ -135,9 +137,10 @@ export class Limits {
 
     const refusal = this.#judgePrice(intent, reference, market, limits)
     if (refusal !== '') return refusal
-    if (!(lots <= limits.orderLotsMax)) return 'order-size'
+    const scale = reduces ? 1 : size
+    if (!(lots <= limits.orderLotsMax * scale)) return 'order-size'
     const price = (priced(intent.type) ? intent.tick : reference) * instrument.ticks.size
-    if (!(dollars(market, price, lots, this.#parts.ledger) <= limits.orderNotionalMax)) return 'order-notional'
+    if (!(dollars(market, price, lots, this.#parts.ledger) <= limits.orderNotionalMax * scale)) return 'order-notional'
     if (!priced(intent.type) && !(lots <= limits.marketDepthShareMax * visibleLots(market, intent.side, limits)))
       return 'market-depth'
 
@@ -147,7 +150,7 @@ export class Limits {
       if (!(this.#openInAll < this.#config.openOrdersMax)) return 'open-orders'
     }
     if (!this.#buckets[this.#venue[intent.instrument]!]!.has(nowUs)) return 'message-rate'
-    return reduces ? '' : this.#judgeExposure(intent.instrument, intent.side, lots, market, limits)
+    return reduces ? '' : this.#judgeExposure(intent.instrument, intent.side, lots, market, limits, scale)
   }
 
   #judgePrice(intent: Intent, reference: number, market: MarketState, limits: InstrumentLimits): string {
@@ -160,14 +163,21 @@ export class Limits {
     return within(tick, reference, limits.collarBps) ? '' : 'price-collar'
   }
 
-  #judgeExposure(index: number, side: Side, lots: number, market: MarketState, limits: InstrumentLimits): string {
+  #judgeExposure(
+    index: number,
+    side: Side,
+    lots: number,
+    market: MarketState,
+    limits: InstrumentLimits,
+    scale: number,
+  ): string {
     const { ledger } = this.#parts
     const open = side > 0 ? this.#buying : this.#selling
     open[index]! += lots
     const worst = Math.max(0, side * ledger.lots(index) + open[index]!)
-    if (!(worst <= limits.positionLotsMax)) return 'position-size'
+    if (!(worst <= limits.positionLotsMax * scale)) return 'position-size'
     const notional = dollars(market, market.markPrice, worst, ledger)
-    if (!(notional <= limits.positionNotionalMax))
+    if (!(notional <= limits.positionNotionalMax * scale))
       return Number.isNaN(notional) ? 'equity-unknown' : 'position-notional'
     return this.#judgeAccount()
   }

@@ -5,9 +5,10 @@
  * beside them, trade rules by the equity at the moment the trade was opened. A limit on one never borrows another's.
  */
 
-import { HOUR_US, MINUTE_US, SECOND_US } from '../core/clock.ts'
+import { DAY_US, HOUR_US, MINUTE_US, SECOND_US } from '../core/clock.ts'
 import type { RejectReason } from '../market/order.ts'
 import type { GateActKind } from './gate.ts'
+import { DEFAULT_SIZING, type SizingConfig } from './sizing.ts'
 
 /** Bounds on the orders and the position of one instrument. An infinite maximum means no limit. */
 export interface InstrumentLimits {
@@ -188,6 +189,35 @@ export interface ModelRangeRule extends RuleBase {
   readonly shareMax: number
 }
 
+/** What the account could lose over a horizon, as a fraction of its equity: see `breakers/tailLimit.ts` for how it is reckoned. */
+export interface TailRule extends RuleBase {
+  readonly breaker: 'value-at-risk' | 'expected-shortfall'
+  readonly limit: number
+  /** Share of samples that lose no more than the value at risk: 0.975. */
+  readonly level: number
+  readonly horizonUs: number
+  readonly sampleUs: number
+  /** Samples kept, and samples with a position before anything is judged: at least 1 / (1 − level). */
+  readonly window: number
+  readonly warmup: number
+}
+
+/** Margin of one venue used up, as its margin engine reports it through `Gate.reportMargin`. */
+export interface MarginRatioRule extends RuleBase {
+  readonly breaker: 'margin-ratio'
+  /** Largest maintenance margin over equity; 1 is liquidation. */
+  readonly ratioMax: number
+}
+
+/** Health of a perpetual's or future's market (`systemic/marketHealth.ts`), looked at every ten seconds. */
+export interface MarketHealthRule extends RuleBase {
+  readonly breaker: 'market-health'
+  /** Least score, 0 to 1. */
+  readonly healthMin: number
+  /** Parts that must be known, 1 to 4. Fewer from the beginning: nothing is judged; fewer later: it counts as 0. */
+  readonly partsMin: number
+}
+
 export type BreakerRule =
   | LossRule
   | TradeLossRule
@@ -204,6 +234,9 @@ export type BreakerRule =
   | CorrelationToOneRule
   | RejectStormRule
   | ModelRangeRule
+  | TailRule
+  | MarginRatioRule
+  | MarketHealthRule
 
 export type BreakerName = BreakerRule['breaker']
 
@@ -221,6 +254,8 @@ export interface RiskConfig {
   readonly confirmUs: number
   /** A demand not yet met (orders rest, a position stands) is repeated after this long, then after twice that, up to a minute. */
   readonly redemandUs: number
+  /** How sizes shrink in turbulence, ill health and drawdown; absent: they do not. */
+  readonly sizing?: SizingConfig
 }
 
 /** The rules of the default configuration, each with the reason for its numbers. */
@@ -300,6 +335,24 @@ const DEFAULT_BREAKERS: readonly BreakerRule[] = [
     ignore: ['post-only', 'reduce-only', 'unknown-order', 'fill-or-kill'],
   },
   { breaker: 'model-range', act: 'reduce-only', confirmations: 10, cooldownUs: 0, shareMax: 0.2 },
+  // A forecast of a loss and no loss: it stops growth and sells nothing. A quarter of equity a day is beyond what any rule above allows.
+  {
+    breaker: 'expected-shortfall',
+    act: 'pause',
+    confirmations: 3,
+    cooldownUs: 0,
+    limit: 0.25,
+    level: 0.975,
+    horizonUs: DAY_US,
+    sampleUs: 5 * MINUTE_US,
+    window: 1_000,
+    warmup: 200,
+  },
+  // Being closed by us at the touch is cheaper than by the venue beyond it: 10 % of the way is left for the closing itself.
+  { breaker: 'margin-ratio', act: 'reduce-only', confirmations: 3, cooldownUs: 0, ratioMax: 0.7 },
+  { breaker: 'margin-ratio', act: 'flatten', confirmations: 2, cooldownUs: 0, ratioMax: 0.9 },
+  // A score of 0.1 is most of the way to 10 October 2025 in every known part; ten seconds a look makes a minute.
+  { breaker: 'market-health', act: 'reduce-only', confirmations: 6, cooldownUs: 0, healthMin: 0.1, partsMin: 2 },
 ]
 
 /** Limits and breakers that suit an account of a few hundred thousand dollars trading large perpetuals. */
@@ -330,4 +383,5 @@ export const DEFAULT_RISK: RiskConfig = {
   checkUs: 100_000,
   confirmUs: 10 * SECOND_US,
   redemandUs: SECOND_US,
+  sizing: DEFAULT_SIZING,
 }

@@ -15,6 +15,7 @@ import { atomsPerUnit } from '../market/instrument.ts'
 import type { AccountEvent, Intent, Order, OrderEvent } from '../market/order.ts'
 import type { OpenOrder } from '../policies/policy.ts'
 import { AccountWatch } from './accountWatch.ts'
+import { MarginRatio } from './breakers/marginRatio.ts'
 import { ModelRange } from './breakers/modelRange.ts'
 import { checkRiskConfig } from './checkRiskConfig.ts'
 import type { Gate, GateAct, GateReset, LatchView, Scope } from './gate.ts'
@@ -23,7 +24,9 @@ import { InstrumentWatch } from './instrumentWatch.ts'
 import { covers, Latches, scopeKey, type Unmet } from './latches.ts'
 import { Limits, type Watched } from './limits.ts'
 import { PolicyProfit } from './policyProfit.ts'
-import type { ModelRangeRule, RiskConfig } from './riskConfig.ts'
+import type { MarginRatioRule, ModelRangeRule, RiskConfig } from './riskConfig.ts'
+import { sizeFactor } from './sizing.ts'
+import type { MarketHealth } from './systemic/marketHealth.ts'
 import { BreachLog, type BreachRecord } from './trip.ts'
 import { VenueWatch } from './venueWatch.ts'
 
@@ -49,6 +52,10 @@ export class RiskGate implements Gate, Unmet {
   readonly #rangeRules: readonly ModelRangeRule[]
   /** By policy and then by model. */
   readonly #ranges: Guard<ModelRange>[][][] = []
+  readonly #marginRules: readonly MarginRatioRule[]
+  readonly #margins = new Map<string, Guard<MarginRatio>[]>()
+  /** Turbulence as models reported it, by instrument; 0 where none did. */
+  readonly #reported: Float64Array
   #nowUs = Number.NEGATIVE_INFINITY
   #nextCheckUs = Number.NEGATIVE_INFINITY
   /** When the check asked for is due: a microsecond after the message that asked. */
@@ -72,6 +79,8 @@ export class RiskGate implements Gate, Unmet {
     for (const { venue } of instruments)
       if (!venues.has(venue)) venues.set(venue, new VenueWatch(venue, config, this.#guards))
     this.#venues = instruments.map(({ venue }) => venues.get(venue)!)
+    this.#reported = new Float64Array(instruments.length)
+    this.#marginRules = config.breakers.filter((rule) => rule.breaker === 'margin-ratio')
     this.#rangeRules = config.breakers.filter((rule) => rule.breaker === 'model-range')
   }
 
@@ -152,7 +161,9 @@ export class RiskGate implements Gate, Unmet {
       const { instrument, side, lots } = intent
       const reduces = this.#limits.reduces(instrument, side, lots, intent.reduceOnly === true, 0)
       const breaker = this.#latches.any ? this.#latches.forbids(instrument, policy, reduces) : ''
-      return breaker === '' ? this.#limits.judge(intent, lots, 0, reduces, nowUs) : `breaker-${breaker}`
+      return breaker === ''
+        ? this.#limits.judge(intent, lots, 0, reduces, nowUs, this.sizeFactor(instrument))
+        : `breaker-${breaker}`
     } catch (error) {
       return this.#refuseAndHalt(error, nowUs)
     }
@@ -169,7 +180,7 @@ export class RiskGate implements Gate, Unmet {
       const reduces = this.#limits.reduces(instrument, side, leaves, order.reduceOnly === true, id)
       const breaker = this.#latches.any ? this.#latches.forbids(instrument, policy, reduces) : ''
       if (breaker !== '') return `breaker-${breaker}`
-      const refusal = this.#limits.judge(intent, leaves, id, reduces, nowUs)
+      const refusal = this.#limits.judge(intent, leaves, id, reduces, nowUs, this.sizeFactor(instrument))
       if (refusal === '') this.#limits.amending(id, lots)
       return refusal
     } catch (error) {
@@ -206,6 +217,49 @@ export class RiskGate implements Gate, Unmet {
       this.#failClosed(error)
     }
     this.#hasten()
+  }
+
+  reportMargin(venue: string, ratio: number, nowUs: number): void {
+    this.#advance(nowUs)
+    try {
+      let guards = this.#margins.get(venue)
+      if (!guards) {
+        guards = this.#marginRules.map((rule) =>
+          this.#guards.post(new MarginRatio(rule.ratioMax), rule, { of: 'venue', venue }, 'maintenance over equity'),
+        )
+        this.#margins.set(venue, guards)
+      }
+      for (const { breaker, trip } of guards)
+        trip.read(breaker.observe(ratio), breaker.measured, breaker.allowed, nowUs)
+    } catch (error) {
+      this.#failClosed(error)
+    }
+    this.#hasten()
+  }
+
+  reportInsuranceFund(instrument: number, dollars: number, nowUs: number): void {
+    this.#instruments[instrument]!.health?.reportInsuranceFund(dollars, nowUs)
+  }
+
+  reportTurbulence(instrument: number, probability: number, _nowUs: number): void {
+    this.#reported[instrument] = Number.isNaN(probability) ? 1 : probability
+  }
+
+  /**
+   * What an instrument's size limits are multiplied by now, for orders that add risk: 0 to 1; 1 without a sizing in the
+   * configuration.
+   */
+  sizeFactor(instrument: number): number {
+    const { sizing } = this.config
+    if (!sizing) return 1
+    const { health, turbulence } = this.#instruments[instrument]!
+    const probability = Math.max(turbulence?.probability ?? 0, this.#reported[instrument]!)
+    return sizeFactor(sizing, probability, health?.score ?? Number.NaN, this.#account.drawdown)
+  }
+
+  /** Health of an instrument's market with its parts, for people; undefined where nobody asked for it or it has none. */
+  healthOf(instrument: number): MarketHealth | undefined {
+    return this.#instruments[instrument]!.health
   }
 
   /**
