@@ -124,7 +124,10 @@ function bruteForce(request: CapitalRequest): { objective: number; sizes: number
     if (objective < best.objective) best = { objective, sizes: [...sizes] }
   }
   const walk = (j: number): void => {
-    if (j === candidates.length) return judge()
+    if (j === candidates.length) {
+      judge()
+      return
+    }
     for (const size of lots[j]!) {
       sizes[j] = size
       walk(j + 1)
@@ -163,8 +166,8 @@ function smallCase(seed: number): CapitalRequest {
     contract,
     lot: contract.kind === 'option' ? 0.5 : 0.25,
     ...(random.uniform() < 0.3 && { sizeMin: 0.75 }),
-    buyMost: between(1, 2.2),
-    sellMost: between(1, 2.2),
+    buyMost: between(1, 1.8),
+    sellMost: between(1, 1.8),
     halfSpread: between(1, 40),
     fee: between(5, 40),
     impact: random.uniform() < 0.7 ? between(1, 60) : 0,
@@ -230,3 +233,108 @@ test(`no combination of lots is cheaper than the answer by a thousandth, ${CASES
   }
   expect(feasible).toBeGreaterThan(0.6 * CASES)
 }, 120_000)
+
+/** Two perpetuals to choose from: dear to trade and no gas, cheap and with gas. */
+function twoVenues(changes: Partial<CapitalRequest> = {}): CapitalRequest {
+  const accounts: VenueAccount[] = [
+    { venue: 'hyperliquid', margin: 'hyperliquid', balances: {}, positions: [] },
+    { venue: 'dydx', margin: 'dydx-v4', balances: {}, positions: [] },
+  ]
+  const candidate = (account: number, fee: number): Candidate => ({
+    name: ['here', 'there'][account]!,
+    account,
+    contract: perp(),
+    lot: 0.01,
+    buyMost: 3,
+    sellMost: 3,
+    halfSpread: 0,
+    fee,
+    impact: 0,
+  })
+  return {
+    book: { accounts, inTransit: [] },
+    market: new SnapshotView({ timeUs: 0, spot: { BTC: 100_000 }, transactionCost: { dydx: 5 } }),
+    candidates: [candidate(0, 40), candidate(1, 10)],
+    limits: [{ name: 'delta', greek: 'delta', asset: 'BTC', min: 2, max: 2 }],
+    collateral: [0, 1].map((account) => ({ account, currency: 'USDC', depositMost: 1e6, withdrawMost: 0 })),
+    cash: { USDC: 1e6 },
+    moves: [],
+    capitalCharge: 0.001,
+    horizonDays: 1,
+    ...changes,
+  }
+}
+
+test('gas, fees and margin rates decide between venues, and the answer says what each alternative costs', () => {
+  // Margin 1/40 here, 1/50 there (2 %); two coins: 80 + 0.001 × 5,080 here, 20 + 5 + 0.001 × 4,020 there.
+  const answer = optimiseCapital(twoVenues(), solver)
+  const asked = marginEngine('dydx-v4').assess(
+    { venue: 'dydx', margin: 'dydx-v4', balances: { USDC: 0 }, positions: [perp(2, 100_000)] },
+    new SnapshotView({ timeUs: 0, spot: { BTC: 100_000 } }),
+  ).initial
+  expect(answer.trades).toMatchObject([{ name: 'there', size: 2, cost: 20 }])
+  expect(answer.objective).toBeCloseTo(25 + 0.001 * (asked + 20), 4)
+  expect(answer.gas).toBe(5)
+  expect(answer.alternatives).toEqual([
+    { without: 'dydx', account: 1, objective: expect.closeTo(80 + 0.001 * 5_080, 4), dearer: expect.any(Number) },
+  ])
+  const delta = answer.binding.find(({ name }) => name === 'delta')!
+  // One coin more: fee, and the charge on its margin and on the fee.
+  expect(delta.price).toBeCloseTo(10 + 0.001 * (asked / 2 + 10), 4)
+  expect(answer.reasons[0]).toMatchObject({ name: 'there', trading: 10 })
+  expect(answer.reasons[0]!.exposures[0]!.worth).toBeCloseTo(delta.price, 6)
+  expect(answer.reasons[0]!.trading + answer.reasons[0]!.margin).toBeCloseTo(delta.price, 2)
+})
+
+test('what cannot be had is named, with how much of it, and the rest is placed', () => {
+  const far = optimiseCapital(twoVenues({ limits: [{ name: 'delta', greek: 'delta', asset: 'BTC', min: 7 }] }), solver)
+  expect(far.feasible).toBe(false)
+  expect(far.violations).toEqual([{ name: 'delta', kind: 'exposure', by: expect.closeTo(1, 4) }])
+  expect(far.exposures['delta']).toBeCloseTo(6, 6)
+  // 200,000 dollars of one venue on 1,000 of own money: margin or exposure is short, and it says so.
+  const poor = optimiseCapital(twoVenues({ cash: { USDC: 1_000 } }), solver)
+  expect(poor.feasible).toBe(false)
+  expect(poor.violations.length).toBeGreaterThan(0)
+  const carry = twoVenues({ limits: [{ name: 'income', greek: 'carry', min: 10 }] })
+  expect(optimiseCapital(carry, solver).violations).toMatchObject([{ name: 'income', by: expect.closeTo(10, 4) }])
+})
+
+test('what is held counts: closing frees margin, and nothing is bought that is there', () => {
+  const request = twoVenues()
+  const [first, second] = request.book.accounts
+  const held: VenueAccount = { ...first!, balances: { USDC: 10_000 }, positions: [perp(2, 100_000)] }
+  const book = { accounts: [held, second!], inTransit: [] }
+  const none = optimiseCapital({ ...request, book }, solver)
+  expect(none.trades).toEqual([])
+  const flat = { name: 'delta', greek: 'delta' as const, asset: 'BTC', min: 0, max: 0 }
+  const collateral = [{ account: 0, currency: 'USDC', depositMost: 0, withdrawMost: 1e6 }]
+  const closed = optimiseCapital(
+    { ...request, book, collateral, limits: [flat], candidates: [request.candidates[0]!] },
+    solver,
+  )
+  expect(closed.trades).toMatchObject([{ name: 'here', size: -2, held: 0 }])
+  // All of it may go but what closing cost.
+  expect(closed.capitalAdded).toBeCloseTo(-10_000 + 80, 2)
+})
+
+test('the same request has the same answer to the last digit', () => {
+  expect(JSON.stringify(optimiseCapital(smallCase(7), solver))).toBe(
+    JSON.stringify(optimiseCapital(smallCase(7), solver)),
+  )
+})
+
+test('requests without sense are refused by name', () => {
+  const wrong: Partial<CapitalRequest>[] = [
+    { capitalCharge: 0 },
+    { capitalCharge: Number.NaN },
+    { market: new SnapshotView({ timeUs: 0, spot: {} }) },
+    { candidates: [{ ...twoVenues().candidates[0]!, fee: Number.NaN }] },
+    { candidates: [{ ...twoVenues().candidates[0]!, account: 9 }] },
+    { limits: [{ name: 'delta', greek: 'delta', asset: 'BTC', min: 2, max: 1 }] },
+  ]
+  for (const changes of wrong) {
+    expect(() => optimiseCapital(twoVenues(changes), solver)).toThrow(
+      expect.objectContaining({ code: 'argument-invalid' }),
+    )
+  }
+})
