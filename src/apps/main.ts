@@ -51,6 +51,25 @@ function studyData(command: Command): Command {
     .option('--normalise-over <n>', 'looks that rolling normalisation reaches back; none when absent')
 }
 
+/** Adds the options of every verb that asks about a market now. */
+function deskMarket(command: Command): Command {
+  return command
+    .option('--catalog <dir>', 'imported data; with no market given, a generated one (SYNTHETIC)')
+    .option('--at <time>', 'moment of the catalog, UTC; its last row when absent')
+    .option('--bars <length>', 'length of the bars to read, where the catalog has several: 5m, 1h')
+    .option('--chain <file>', 'a snapshot of a Deribit chain, CSV or CSV.gz, instead of a catalog')
+    .option('--market <file>', 'figures of a market as JSON, instead of a catalog')
+    .option('--seed <n>', 'seed of everything random', '1')
+    .option('--out <dir>', 'where desk.html and desk.json go', 'out/desk')
+}
+
+/** Adds the options of every verb that asks about a book in a market. */
+function deskBook(command: Command): Command {
+  return deskMarket(command)
+    .option('--book <file>', 'the book as JSON; an example made to fit the market when absent')
+    .option('--example <file>', 'write the example book there, to start a book from')
+}
+
 /** Runs a verb's action and turns whatever it throws into a message and an exit code. */
 function act<O>(load: () => Promise<(terminal: Terminal, options: O, args: string[]) => Promise<Outcome>>) {
   return async (...given: unknown[]) => {
@@ -284,6 +303,60 @@ export function buildProgram(): Command {
     .option('--yield <n>', 'of the base, for --spot')
     .option('--settle <how>', 'quote, or coin for coin-settled (inverse) options')
     .action(act(async () => (await import('./commands/price.ts')).price))
+
+  deskMarket(
+    verb(
+      program,
+      'surface',
+      'Fit surfaces of volatility to chains of options, free of arbitrage, and show what they say',
+      'gimbal surface --chain chain_20260105T153329Z.csv.gz --out out/desk',
+    ),
+  )
+    .option('--asset <name>', 'only this one')
+    .action(act(async () => (await import('./commands/surface.ts')).surface))
+
+  deskBook(
+    verb(
+      program,
+      'greeks',
+      'Greeks of a book over venues: by asset, account, expiry and strike, and along the price',
+      'gimbal greeks --catalog catalog --at 2026-01-05T15:30 --book book.json',
+    ),
+  )
+    .option(
+      '--strikes <how>',
+      'buckets: delta, moneyness or strike; the first two with bounds: delta:0.25,0.75',
+      'delta',
+    )
+    .option('--expiry-days <bounds>', 'buckets of days to expiry: 7,30,90; each expiry by itself when absent')
+    .action(act(async () => (await import('./commands/greeks.ts')).greeks))
+
+  verb(
+    program,
+    'hedge',
+    'Sell variance over a catalog and hedge it several ways: what hedging takes, costs, and leaves unexplained',
+    'gimbal hedge --catalog catalog --asset BTC --from 2026-01-01 --to 2026-02-01',
+  )
+    .option('--catalog <dir>', 'chains of options with bars of a perpetual; a generated market when absent')
+    .option('--asset <name>', 'base asset of the options; the first that can be hedged when absent')
+    .option('--from <time>', 'first moment, UTC')
+    .option('--to <time>', 'moment after the last, UTC')
+    .option('--bars <length>', 'length of the bars to run on, where the catalog has several: 5m, 1h')
+    .option('--days <n>', 'days of generated market', '14')
+    .option('--seed <n>', 'seed of everything random', '1')
+    .addOption(
+      new Option('--set <key=value>', 'setting of the policy variance-premium; repeatable')
+        .argParser(collect)
+        .default([], 'sell at any price'),
+    )
+    .addOption(
+      new Option('--cash <currency=units>', 'opening balance; repeatable')
+        .argParser(collect)
+        .default([], '100,000 dollars’ worth'),
+    )
+    .addOption(new Option('--risk <key=value>', RISK_OPTION).argParser(collect).default([], 'defaults'))
+    .option('--out <dir>', 'where runs, ledger and page go', 'out')
+    .action(act(async () => (await import('./commands/hedge.ts')).hedge))
 
   verb(program, 'models', 'List, show, compare, promote and retire models', 'gimbal models show btc-variance-1h')
     .argument('[action]', 'list, show, compare, promote or retire', 'list')

@@ -11,7 +11,7 @@ import { ssviPhiWithin, ssviRaw } from './ssvi.ts'
 import type { RawSvi } from './svi.ts'
 import { sviPoint } from './svi.ts'
 import { SviSurface } from './sviSurface.ts'
-import { varianceSwapVolatility, volatilityIndex } from './varianceSwap.ts'
+import { varianceSwap, varianceSwapVolatility, volatilityIndex } from './varianceSwap.ts'
 
 const YEAR_US = 365 * 86_400e6
 const surfaceOf = (svi: RawSvi, years: number) =>
@@ -65,4 +65,15 @@ test('the index is the swap over the days it names, and nothing is said of the p
   expect(volatilityIndex(surface)).toBe(varianceSwapVolatility(surface, 30 * 86_400e6))
   expect(volatilityIndex(surface, 7)).toBeGreaterThan(0)
   expect(varianceSwapVolatility(surface, 0)).toBeNaN()
+})
+
+test('what strikes make up grows with them, from nothing to all; without skew each side is a half', () => {
+  const surface = surfaceOf({ a: 0.04, b: 0, rho: 0, m: 0, sigma: 0.1 }, 0.2)
+  const share = (from: number, to: number) => varianceSwap(surface, 0.2 * YEAR_US, from, to).quotedShare
+  expect(share(0, 0)).toBe(0)
+  expect(share(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)).toBe(1)
+  expect(share(-0.2, 0.2)).toBeGreaterThan(share(-0.1, 0.2))
+  // Puts weigh more: their log payoff is steeper. The flat smile splits as E[2(x − 1 − ln x)] does on either side of one.
+  expect(share(-9, 0) + share(0, 9)).toBeCloseTo(1, 9)
+  expect(share(-9, 0)).toBeGreaterThan(0.5)
 })

@@ -21,27 +21,60 @@ const NEGLIGIBLE = 1e-11
 /** No wing the surface allows is heavier than Lee's; beyond this log-moneyness doubles end. */
 const FAR = 300
 
-/** Volatility of the variance swap to an expiry, a fraction a year; NaN at or before the surface's time. */
-export function varianceSwapVolatility(surface: SviSurface, expiryUs: number): number {
+/** A variance swap priced off a surface. */
+export interface VarianceSwap {
+  /** A fraction a year. */
+  readonly volatility: number
+  /** Share of its variance that options between two strikes make up; the rest is the surface's own opinion of the wings. */
+  readonly quotedShare: number
+}
+
+/**
+ * The variance swap to an expiry. Both figures are NaN at or before the surface's time.
+ *
+ * @param from Log-moneyness of the least strike believed, at most 0; and of the greatest, at least 0. Everything when absent.
+ */
+export function varianceSwap(
+  surface: SviSurface,
+  expiryUs: number,
+  from = Number.NEGATIVE_INFINITY,
+  to = Number.POSITIVE_INFINITY,
+): VarianceSwap {
   const years = (expiryUs - surface.timeUs) / YEAR_US
   const money = surface.totalVariance(expiryUs, 0)
-  if (!(years > 0 && money > 0)) return Number.NaN
+  if (!(years > 0 && money > 0)) return { volatility: Number.NaN, quotedShare: Number.NaN }
   const at = (k: number) =>
     Math.exp(-0.5 * k) * normalisedBlack(-Math.abs(k), Math.sqrt(surface.totalVariance(expiryUs, k)))
+  const first = STRETCH * Math.sqrt(money)
+  const left = sideSum((k) => at(-k), first, Math.max(0, -from))
+  const right = sideSum(at, first, Math.max(0, to))
+  const sum = left.sum + right.sum
+  return { volatility: Math.sqrt((2 * sum) / years), quotedShare: (left.quoted + right.quoted) / sum }
+}
+
+/** Integral of one side of the smile, and of its part up to `border`. */
+function sideSum(at: (k: number) => number, first: number, border: number): { sum: number; quoted: number } {
   let sum = 0
-  for (const side of [-1, 1]) {
-    let from = 0
-    let width = STRETCH * Math.sqrt(money)
-    while (from < FAR) {
-      const added = simpson((k) => at(side * k), from, Math.min(FAR, from + width))
-      sum += added
-      if (added < NEGLIGIBLE * sum) break
-      from += width
-      // Fat wings fall off slowly and are smooth.
-      width *= 1.5
-    }
+  let quoted = 0
+  let from = 0
+  let width = first
+  while (from < FAR) {
+    const to = Math.min(FAR, from + width)
+    const added = simpson(at, from, to)
+    sum += added
+    if (border >= to) quoted += added
+    else if (border > from) quoted += simpson(at, from, border)
+    if (added < NEGLIGIBLE * sum) break
+    from = to
+    // Fat wings fall off slowly and are smooth.
+    width *= 1.5
   }
-  return Math.sqrt((2 * sum) / years)
+  return { sum, quoted }
+}
+
+/** Volatility of {@link varianceSwap}. */
+export function varianceSwapVolatility(surface: SviSurface, expiryUs: number): number {
+  return varianceSwap(surface, expiryUs).volatility
 }
 
 function simpson(at: (k: number) => number, from: number, to: number): number {

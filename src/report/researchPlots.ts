@@ -11,8 +11,8 @@ import { axisText, coordinate, niceTicks, timeTicks } from './chart.ts'
 import { anySize, count, escaped, fixed, NONE, percent, plain, utc } from './figures.ts'
 
 /** View box of the stretched drawings. */
-const WIDTH = 1000
-const HEIGHT = 400
+export const WIDTH = 1000
+export const HEIGHT = 400
 
 /** One row of {@link pointTable}: a point, its interval, and figures. */
 export interface PointRow {
@@ -160,7 +160,8 @@ export function barTable(
   return `<div class="wide"><table class="pointed"><caption>${escaped(caption)}</caption><thead><tr><th></th><th class="points"><span class="legend">${key}</span></th>${head}</tr></thead><tbody>${body.join('')}</tbody></table></div>`
 }
 
-interface Axis {
+/** One axis of a drawing. */
+export interface Axis {
   /** Places in per cent from the low end, with what to write there. */
   readonly ticks: readonly { readonly at: string; readonly text: string; readonly zero?: boolean }[]
   /** Per cent from the low end. */
@@ -169,7 +170,8 @@ interface Axis {
   readonly part: (value: number) => number
 }
 
-function linear(low: number, high: number, wanted: number, format: 'num' | 'pct'): Axis {
+/** An even axis from `low` to `high` with about `wanted` ticks. */
+export function linear(low: number, high: number, wanted: number, format: 'num' | 'pct'): Axis {
   const part = (value: number) => (value - low) / (high - low)
   const values = niceTicks(low, high, wanted)
   const step = values.length > 1 ? values[1]! - values[0]! : 0
@@ -202,14 +204,15 @@ function logarithmic(low: number, high: number): Axis {
   return { part, place: (value) => coordinate(part(value) * 100), ticks }
 }
 
-function timed(lowUs: number, highUs: number): Axis {
+/** An axis of UTC times. */
+export function timed(lowUs: number, highUs: number): Axis {
   const part = (value: number) => (highUs > lowUs ? (value - lowUs) / (highUs - lowUs) : 0.5)
   const place = (value: number) => coordinate(part(value) * 100)
   return { part, place, ticks: timeTicks(lowUs, highUs).map(({ atUs, text }) => ({ at: place(atUs), text })) }
 }
 
 /** What is drawn within axes. */
-interface Drawing {
+export interface Drawing {
   readonly title: string
   readonly unit: string
   /** What the picture shows, in a sentence with its figures: for those who cannot see it. */
@@ -225,7 +228,8 @@ interface Drawing {
   readonly narrow?: boolean
 }
 
-function framed({ title, unit, description, heightPx, x, y, legend, shapes, over, narrow }: Drawing): string {
+/** A figure: axes with their labels around a drawing. */
+export function framed({ title, unit, description, heightPx, x, y, legend, shapes, over, narrow }: Drawing): string {
   const yLabels = y.ticks.map(({ at, text }) => `<span style="top:${coordinate(100 - Number(at))}%">${text}</span>`)
   const grid = y.ticks.map(
     ({ at, zero }) => `<i${zero ? ' class="zero"' : ''} style="top:${coordinate(100 - Number(at))}%"></i>`,
@@ -248,7 +252,7 @@ function framed({ title, unit, description, heightPx, x, y, legend, shapes, over
 }
 
 /** A place in the stretched view box. */
-function spot(x: Axis, y: Axis, atX: number, atY: number): string {
+export function spot(x: Axis, y: Axis, atX: number, atY: number): string {
   return `${coordinate(x.part(atX) * WIDTH)} ${coordinate((1 - y.part(atY)) * HEIGHT)}`
 }
 
