@@ -33,15 +33,6 @@ const fromUs = Date.UTC(2026, 0, full ? 1 : 26) * 1000
 const days = full ? 31 : 3
 const toUs = fromUs + days * DAY_US
 
-/** What a run on chains a few times a day needs: options are silent for hours, and their quotes wide. */
-const RISK = [
-  'breakers.stale-data=off',
-  'breakers.mark-divergence=off',
-  'breakers.trade-loss=off',
-  'limits.instrument.takerCollarBps=3000',
-  'limits.instrument.collarBps=3000',
-]
-
 interface Seen {
   readonly engine: Engine
   readonly orders: Order[]
@@ -82,7 +73,7 @@ describe.skipIf(!there)(`three days of real chains${there ? '' : ' (shared data 
       {
         data: { from: 'feed' },
         policies: [{ name: policy, settings: { asset: 'BTC', ...settings } }],
-        risk: riskFrom(RISK),
+        risk: riskFrom([]),
         exchange: DEFAULT_EXCHANGE,
         cash: { USDT: 100_000, BTC: 1 },
         seed: 1,

@@ -81,6 +81,8 @@ const RULE_OTHERS: Partial<Record<BreakerName, readonly string[]>> = {
 const INSTRUMENT_NUMBERS: Readonly<Record<keyof InstrumentLimits, Check>> = {
   collarBps: 'limit',
   takerCollarBps: 'limit',
+  optionCollarBps: 'limit',
+  optionQuoteAgeMaxUs: 'limit',
   orderLotsMax: 'limit',
   orderNotionalMax: 'limit',
   openOrdersMax: 'limit',

@@ -2,14 +2,14 @@
 
 import { HOUR_US } from '../core/clock.ts'
 import { ASK, BID, isLevel, type Side } from '../market/book.ts'
-import { atomsPerUnit } from '../market/instrument.ts'
+import { atomsPerUnit, dollarLike } from '../market/instrument.ts'
 import type { MarketState } from '../market/marketState.ts'
 import type { PortfolioView } from '../portfolio/portfolio.ts'
 import { DepthCollapse } from './breakers/depthCollapse.ts'
 import { FundingExtreme } from './breakers/fundingExtreme.ts'
 import { GappedData } from './breakers/gappedData.ts'
-import { MarketHealthFloor } from './breakers/marketHealthFloor.ts'
 import { MarkDivergence } from './breakers/markDivergence.ts'
+import { MarketHealthFloor } from './breakers/marketHealthFloor.ts'
 import { SpreadShock } from './breakers/spreadShock.ts'
 import { StaleData } from './breakers/staleData.ts'
 import { TradeLoss } from './breakers/tradeLoss.ts'
@@ -60,6 +60,8 @@ export class InstrumentWatch {
   #fundedUs = Number.NEGATIVE_INFINITY
   #forecast = Number.NaN
   #forecastUs = Number.NEGATIVE_INFINITY
+  /** Price of the base when it was first needed. */
+  #firstRate = Number.NaN
 
   constructor(index: number, config: RiskConfig, parts: Watched, guards: Guards) {
     this.#index = index
@@ -81,6 +83,8 @@ export class InstrumentWatch {
     const scope = { of: 'position', instrument: this.#index } as const
     switch (rule.breaker) {
       case 'stale-data':
+        // An option is quoted when there is something to say: orders on old quotes are refused one by one (`quote-age`).
+        if (this.#market.instrument.kind === 'option') break
         this.#stale.push(guards.post(new StaleData(rule.ageMaxUs), rule, scope, 'µs'))
         break
       case 'gapped-data':
@@ -261,6 +265,23 @@ export class InstrumentWatch {
       trip.read(breaker.observe(rate, intervalUs), breaker.measured, breaker.allowed, nowUs)
   }
 
+  /** What coins of this base held as cash have gained since their price was first known: a hedge of them loses just that. */
+  #onCoins(ledger: PortfolioView): number {
+    const { base } = this.#market.instrument.spec
+    const cash = ledger.cashAtoms(base)
+    if (cash === 0 || dollarLike(base)) return 0
+    const rate = ledger.rate(base)
+    if (Number.isNaN(rate)) return 0
+    if (Number.isNaN(this.#firstRate)) this.#firstRate = rate
+    // Coins that trading earned or cost are in `earned` already, at today's price.
+    let coins = cash / atomsPerUnit(base)
+    for (const index of this.#sameBase) {
+      const { settle, kind } = this.#parts.universe.at(index)
+      if (settle === base && kind !== 'spot') coins -= bookedUnits(ledger, settle, index)
+    }
+    return coins * (rate - this.#firstRate)
+  }
+
   #observeTrade(nowUs: number, equity: number): void {
     const guards = this.#trade
     if (guards.length === 0) return
@@ -269,6 +290,7 @@ export class InstrumentWatch {
     // Legs of a hedge are one trade: what the perpetual loses the spot of the same coin has gained.
     let profit = 0
     for (const index of this.#sameBase) profit += earned(ledger, this.#parts.universe.at(index).settle, index)
+    profit += this.#onCoins(ledger)
     // A profit that cannot be computed makes equity unknown too, and `equity-nan` answers for both.
     if (Number.isNaN(profit)) return
     const pricedUs = pricedAtUs(this.#market)
@@ -280,6 +302,12 @@ export class InstrumentWatch {
       else trip.readFresh(breached, measured, allowed, nowUs, pricedUs, this.#confirmUs)
     }
   }
+}
+
+/** What an instrument has moved into or out of the cash of its settlement currency, in its units. */
+function bookedUnits(ledger: PortfolioView, settle: string, index: number): number {
+  const { realisedAtoms, feesAtoms, fundingAtoms } = ledger.holding(index)
+  return (realisedAtoms - feesAtoms + fundingAtoms) / atomsPerUnit(settle)
 }
 
 /** Everything an instrument has earned since the start, open profit included, in dollars. */

@@ -28,11 +28,21 @@ const SPEC: InstrumentSpec = {
   multiplier: '1',
   source: 'test',
 }
+const OPTION: InstrumentSpec = {
+  ...SPEC,
+  kind: 'option',
+  expiry: '2030-01-25',
+  strike: '50000',
+  right: 'call',
+  lotSize: '0.1',
+}
 const NONE = Number.POSITIVE_INFINITY
 const LOOSE: LimitsConfig = {
   instrument: {
     collarBps: NONE,
     takerCollarBps: NONE,
+    optionCollarBps: NONE,
+    optionQuoteAgeMaxUs: NONE,
     orderLotsMax: NONE,
     orderNotionalMax: NONE,
     openOrdersMax: NONE,
@@ -131,6 +141,12 @@ function quote(market: MarketState, lots = 50): void {
   for (let row = 0; row < 4; row++) market.apply(batch, row, 1)
 }
 
+function forward(market: MarketState, price: number): void {
+  const batch = new TapeBatch(1)
+  batch.push(1, 1, Kind.FORWARD, 0, 0, 0, 0, price, Flag.END)
+  market.apply(batch, 0, 1)
+}
+
 const limit = (side: Side, lots: number, tick = 10_000): Intent => ({
   instrument: 0,
   side,
@@ -171,6 +187,30 @@ describe('price', () => {
     })
     expect(judge(at, stop(7_600))).toBe('')
     expect(judge(at, stop(7_599))).toBe('price-collar')
+  })
+
+  test('an option may be bid across a touch wider than any share of its premium, in parts of what it is on', () => {
+    // A premium of one coin in ticks of a ten-thousandth: 0.5 % of a coin is 50 ticks, 5 % of the premium 500.
+    const collars = { collarBps: 500, takerCollarBps: 10, optionCollarBps: 50 }
+    const coin = { ...OPTION, quote: 'USD', settle: 'BTC', tickSize: '0.0001' } as const
+    const at = desk({}, collars, [coin])
+    const taking = (tick: number): Intent => ({ instrument: 0, side: BID, lots: 1, type: 'limit', tick })
+    expect([judge(at, taking(10_050)), judge(at, taking(10_051))]).toEqual(['', 'taker-collar'])
+    // In dollars the forward says what half a per cent is; while it is unknown the share of the premium holds alone.
+    const dollars = desk({}, { ...collars, collarBps: 5 }, [OPTION])
+    expect(judge(dollars, limit(BID, 1, 9_900))).toBe('price-collar')
+    forward(dollars.markets[0]!, 50_000)
+    expect([judge(dollars, limit(BID, 1, 9_750)), judge(dollars, limit(BID, 1, 9_749))]).toEqual(['', 'price-collar'])
+    expect(judge(desk({}, collars), taking(10_050))).toBe('taker-collar')
+  })
+
+  test('no order goes out on an option quoted too long ago, unless it closes', () => {
+    const at = desk({}, { optionQuoteAgeMaxUs: NOW_US - 1 }, [OPTION])
+    expect(judge(at, limit(BID, 1))).toBe('')
+    expect(at.gate.judge(limit(BID, 1), 0, NOW_US + 1)).toBe('quote-age')
+    at.hold(0, 1)
+    expect(at.gate.judge({ ...limit(ASK, 1), postOnly: false, reduceOnly: true }, 0, NOW_US + 1)).toBe('')
+    expect(desk({}, { optionQuoteAgeMaxUs: 0 }).gate.judge(limit(BID, 1), 0, NOW_US)).toBe('')
   })
 
   test('without a reference price nothing passes', () => {
@@ -215,15 +255,7 @@ describe('size', () => {
   })
 
   test('an option is as large as its underlying, however cheap', () => {
-    const option = {
-      ...SPEC,
-      kind: 'option',
-      expiry: '2030-01-25',
-      strike: '50000',
-      right: 'call',
-      lotSize: '0.1',
-    } as const
-    const at = desk({}, { orderNotionalMax: 35_000 }, [option])
+    const at = desk({}, { orderNotionalMax: 35_000 }, [OPTION])
     expect([judge(at, limit(ASK, 7)), judge(at, limit(ASK, 8))]).toEqual(['', 'order-notional'])
   })
 })

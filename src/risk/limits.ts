@@ -8,6 +8,7 @@
  *   reference-unknown         no price to measure the order against
  *   price-collar              limit price too far from the reference price (stop-limits: from their trigger)
  *   taker-collar              as above for a price that would trade at once
+ *   quote-age                 an option last quoted too long ago
  *   order-size                lots
  *   order-notional            dollars
  *   market-depth              market, stop or take-profit order larger than its share of the visible size opposite
@@ -29,7 +30,7 @@
  */
 
 import { isLevel, type Side } from '../market/book.ts'
-import { atomsPerUnit, type Instrument, type MarginTier, type Universe } from '../market/instrument.ts'
+import { atomsPerUnit, dollarLike, type Instrument, type MarginTier, type Universe } from '../market/instrument.ts'
 import type { MarketState } from '../market/marketState.ts'
 import type { Intent } from '../market/order.ts'
 import type { OpenOrder } from '../policies/policy.ts'
@@ -135,6 +136,8 @@ export class Limits {
     const reference = market.trusted || intent.reduceOnly === true ? market.referenceTick : Number.NaN
     if (!(reference > 0 && reference < Number.POSITIVE_INFINITY)) return 'reference-unknown'
 
+    if (instrument.kind === 'option' && intent.reduceOnly !== true)
+      if (!(nowUs - market.quotedUs <= limits.optionQuoteAgeMaxUs)) return 'quote-age'
     const refusal = this.#judgePrice(intent, reference, market, limits)
     if (refusal !== '') return refusal
     const scale = reduces ? 1 : size
@@ -156,11 +159,13 @@ export class Limits {
   #judgePrice(intent: Intent, reference: number, market: MarketState, limits: InstrumentLimits): string {
     if (!priced(intent.type)) return ''
     const { side, tick } = intent
-    if (intent.type !== 'limit') return within(tick, intent.triggerTick!, limits.collarBps) ? '' : 'price-collar'
+    const room = optionRoom(market, limits)
+    if (intent.type !== 'limit') return within(tick, intent.triggerTick!, limits.collarBps, room) ? '' : 'price-collar'
     const opposite = side > 0 ? market.bestAsk : market.bestBid
     const takes = side > 0 ? tick >= opposite : tick <= opposite
-    if (takes && intent.postOnly !== true && !within(tick, reference, limits.takerCollarBps)) return 'taker-collar'
-    return within(tick, reference, limits.collarBps) ? '' : 'price-collar'
+    if (takes && intent.postOnly !== true && !within(tick, reference, limits.takerCollarBps, room))
+      return 'taker-collar'
+    return within(tick, reference, limits.collarBps, room) ? '' : 'price-collar'
   }
 
   #judgeExposure(
@@ -285,8 +290,20 @@ function isPrice(tick: number | undefined): boolean {
   return Number.isInteger(tick) && tick! > 0 && tick! < 0x7fffffff
 }
 
-function within(tick: number, reference: number, bps: number): boolean {
-  return Math.abs(tick - reference) * 10_000 <= bps * reference
+/** @param room Ticks that are allowed anyhow. */
+function within(tick: number, reference: number, bps: number, room = 0): boolean {
+  const away = Math.abs(tick - reference)
+  return away * 10_000 <= bps * reference || away <= room
+}
+
+/** Ticks an option's price may lie from its reference whatever its premium; 0 of anything else, and while the underlying is unknown. */
+function optionRoom(market: MarketState, limits: InstrumentLimits): number {
+  const { instrument } = market
+  if (instrument.kind !== 'option') return 0
+  // A premium in coins is a share of one coin; one in dollars of its forward.
+  const underlying = dollarLike(instrument.settle) ? (Number.isNaN(market.forward) ? market.index : market.forward) : 1
+  const room = (limits.optionCollarBps * underlying) / (10_000 * instrument.ticks.size)
+  return room > 0 ? room : 0
 }
 
 /** Absolute worth of lots at a price in dollars; for options that of as much underlying. NaN while a price is unknown. */

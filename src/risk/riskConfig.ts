@@ -16,6 +16,13 @@ export interface InstrumentLimits {
   readonly collarBps: number
   /** As `collarBps`, for prices that would trade at once: they cost money the moment they are wrong. */
   readonly takerCollarBps: number
+  /**
+   * Of options: a price may always lie this far from the reference, in basis points of the underlying. Both collars are shares of
+   * the premium, and the touch of a cheap option is wider than any share of it.
+   */
+  readonly optionCollarBps: number
+  /** Of options: oldest quote to send an order on. They are quoted when there is something to say, so silence trips no breaker. */
+  readonly optionQuoteAgeMaxUs: number
   readonly orderLotsMax: number
   /** In dollars at the order's price (reference price where it has none). */
   readonly orderNotionalMax: number
@@ -361,6 +368,8 @@ export const DEFAULT_RISK: RiskConfig = {
     instrument: {
       collarBps: 1_000,
       takerCollarBps: 200,
+      optionCollarBps: 50,
+      optionQuoteAgeMaxUs: 30 * SECOND_US,
       orderLotsMax: Number.POSITIVE_INFINITY,
       orderNotionalMax: 250_000,
       openOrdersMax: 50,

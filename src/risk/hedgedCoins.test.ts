@@ -1,0 +1,94 @@
+/**
+ * Goal: a hedge of coins held as collateral is no losing trade.
+ * Method: coins in cash, an option sold in them, a perpetual sold against both; prices that run away from one leg alone or from
+ * the sum.
+ */
+
+import { expect, test } from 'vitest'
+import { ASK, BID, type Side } from '../market/book.ts'
+import { Instrument, Universe } from '../market/instrument.ts'
+import { MarketState } from '../market/marketState.ts'
+import type { OrderEvent } from '../market/order.ts'
+import { Flag, Kind, TapeBatch } from '../market/tape.ts'
+import { Ledger } from '../portfolio/portfolio.ts'
+import { DEFAULT_RISK } from './riskConfig.ts'
+import { RiskGate } from './riskGate.ts'
+
+const PERP = 0
+const OPTION = 1
+
+/** Two coins in cash at 50,000, and a gate with nothing but a limit of 5 % on a trade's loss. */
+function desk() {
+  const venue = { base: 'BTC', venue: 'test', venueSymbol: 'x', multiplier: '1', source: 'test' } as const
+  const universe = new Universe([
+    new Instrument({ ...venue, quote: 'USDT', kind: 'perp', payoff: 'linear', settle: 'USDT', tickSize: '1', lotSize: '0.1' }),
+    new Instrument({
+      ...venue, quote: 'USD', kind: 'option', payoff: 'inverse', settle: 'BTC', tickSize: '0.0001', lotSize: '0.1',
+      expiry: '2030-01-25', strike: '50000', right: 'call',
+    }),
+  ]) // biome-ignore format: an instrument a row
+  const markets = universe.instruments.map((instrument) => new MarketState(instrument))
+  const ledger = new Ledger(universe, markets, { BTC: 2, USDT: 10_000 })
+  const rule = { confirmations: 1, cooldownUs: 0 } as const
+  const breakers = [
+    { ...rule, breaker: 'trade-loss', act: 'flatten', limit: 0.05 },
+    { ...rule, breaker: 'equity-nan', act: 'reduce-only', startupUs: 1 },
+  ] as const
+  const config = { ...DEFAULT_RISK, breakers, checkUs: 1, confirmUs: 1 }
+  const gate = new RiskGate(config, { universe, markets, ledger, openOrders: () => [] })
+  let nowUs = 0
+  let fills = 0
+  return {
+    gate,
+    mark(instrument: number, price: number) {
+      nowUs += 1_000_000
+      const batch = new TapeBatch(1)
+      batch.push(nowUs, nowUs, Kind.MARK, 0, 0, 0, 0, price, Flag.END)
+      markets[instrument]!.apply(batch, 0, nowUs)
+      gate.onMarket(instrument, nowUs)
+      // Equity is read when the moment is over.
+      gate.onClock(nowUs + 1)
+    },
+    fill(instrument: number, side: Side, lots: number, tick: number) {
+      const event: OrderEvent = {
+        kind: 'filled', timeUs: nowUs, venueTimeUs: nowUs, orderId: 1, instrument, side, tick, lots, leavesLots: 0,
+        feeAtoms: 0, liquidity: 'taker', reason: '', fillId: ++fills, queueAheadLots: -1,
+      } // biome-ignore format: an event
+      ledger.applyFill(event, tick)
+      gate.onOrderEvent(event, undefined)
+    },
+  }
+}
+
+test('a perpetual sold against coins loses what the coins gain', () => {
+  const { gate, mark, fill } = desk()
+  mark(PERP, 50_000)
+  fill(PERP, ASK, 20, 50_000)
+  for (let price = 51_000; price <= 80_000; price += 1_000) mark(PERP, price)
+  expect(gate.latched).toEqual([])
+})
+
+test('coins alone are no trade, and a bought perpetual still loses beside them', () => {
+  const { gate, mark, fill } = desk()
+  mark(PERP, 50_000)
+  mark(PERP, 49_000)
+  expect(gate.latched).toEqual([])
+  fill(PERP, BID, 20, 49_000)
+  mark(PERP, 46_000)
+  expect(gate.latched).toMatchObject([{ breaker: 'trade-loss' }])
+})
+
+test('what an option lost in coins is counted once, at the price of today', () => {
+  const { gate, mark, fill } = desk()
+  mark(PERP, 50_000)
+  mark(OPTION, 0.05)
+  fill(OPTION, ASK, 10, 500)
+  // 0.1 coins lost of 2.2 coins’ worth is less than 5 %, however the coins were worth at the start.
+  mark(OPTION, 0.15)
+  fill(OPTION, BID, 10, 1_500)
+  mark(PERP, 50_100)
+  expect(gate.latched).toEqual([])
+  fill(OPTION, ASK, 10, 1_500)
+  mark(OPTION, 0.27)
+  expect(gate.latched).toMatchObject([{ breaker: 'trade-loss' }])
+})
