@@ -3,6 +3,8 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Random } from '../core/random.ts'
+import { bothObservers } from '../engine/bothObservers.ts'
+import type { EngineParts, Observer } from '../engine/engine.ts'
 import { FileJournal } from '../journal/fileJournal.ts'
 import type { TapeIdentity } from '../journal/header.ts'
 import { dollarLike, type Universe } from '../market/instrument.ts'
@@ -60,6 +62,8 @@ export interface RunSettings {
   readonly signal?: AbortSignal
   /** Models named by the plan, ready to run. */
   readonly forecasters?: readonly Forecaster[]
+  /** Watches the run besides its report; told whose run it is before the first event. */
+  readonly watcher?: Observer & { attach(parts: EngineParts): void }
 }
 
 export interface RunOutcome {
@@ -102,10 +106,11 @@ export async function runBacktestJob(plan: RunPlan, data: RunData, settings: Run
   const engine = buildEngine(plan, universe, {
     journal,
     venue: exchange,
-    observer: collector,
+    observer: settings.watcher ? bothObservers(collector, settings.watcher) : collector,
     ...(settings.forecasters ? { forecasters: settings.forecasters } : {}),
   })
   collector.attach(engine)
+  settings.watcher?.attach(engine)
   const cut = (inputs: MergeInput[], purpose: string): MergeInput[] => {
     if (!settings.shuffleIo) return inputs
     const random = new Random(plan.seed).fork(`shuffle-io/${purpose}`)

@@ -358,6 +358,35 @@ export function buildProgram(): Command {
     .option('--out <dir>', 'where runs, ledger and page go', 'out')
     .action(act(async () => (await import('./commands/hedge.ts')).hedge))
 
+  deskBook(
+    verb(
+      program,
+      'margin',
+      'Margin of every account, its distance from liquidation, and the money that should move',
+      'gimbal margin --chain chain_20260105T153329Z.csv.gz --book book.json --optimise',
+    ),
+  )
+    .option('--optimise', 'place perpetuals anew: the same deltas at the least cost of capital')
+    .action(act(async () => (await import('./commands/margin.ts')).margin))
+
+  deskBook(
+    verb(
+      program,
+      'stress',
+      'Put a book through crashes by name or in words, with liquidations, and find the smallest that hurts',
+      "gimbal stress --book book.json --scenario october-2025 --scenario 'spot BTC -30%, vol +20, depth x0.1'",
+    ),
+  )
+    .addOption(
+      new Option('--scenario <text>', 'by name, or in words; repeatable')
+        .argParser(collect)
+        .default([], 'all with a name'),
+    )
+    .option('--list', 'list the scenarios with a name')
+    .option('--no-breakers', 'without protection: only venues act')
+    .option('--tail-days <n>', 'days of the catalog before the moment that value at risk is taken from', '365')
+    .action(act(async () => (await import('./commands/stress.ts')).stress))
+
   verb(program, 'models', 'List, show, compare, promote and retire models', 'gimbal models show btc-variance-1h')
     .argument('[action]', 'list, show, compare, promote or retire', 'list')
     .argument('[models...]', 'models by name or identity')

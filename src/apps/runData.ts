@@ -1,10 +1,12 @@
 /** @file The data of a run: a part of a catalog, or a generated market. */
 
 import { createHash } from 'node:crypto'
+import { MINUTE_US } from '../core/clock.ts'
 import { GimbalError } from '../core/errors.ts'
 import { streamOfKind } from '../market/message.ts'
 import { MergedTape, type MergeInput } from '../market/tape.ts'
 import { generateMarket } from '../sim/market/generatedMarket.ts'
+import { optionMarket } from '../sim/market/optionMarket.ts'
 import { Catalog } from '../store/catalog.ts'
 import { partitionName } from '../store/importSink.ts'
 import { openTapes } from '../store/openTapes.ts'
@@ -26,6 +28,7 @@ export async function runData(
 ): Promise<RunData> {
   if (plan.from === 'catalog') return catalogData(plan, folder, onBuild)
   if (plan.from === 'generated') return generatedData(plan)
+  if (plan.from === 'generated-options') return generatedOptions(plan)
   throw new GimbalError('argument-invalid', 'A live feed cannot be had again: its rows are in the journal itself', {})
 }
 
@@ -125,5 +128,35 @@ function generatedData(plan: Extract<DataPlan, { from: 'generated' }>): RunData 
     tapes: [{ name, sha256 }],
     sources: [{ name, kind: 'synthetic', sha256, importer: `generator ${gimbalVersion()}` }],
     assumptions: [{ about: 'market', text: market.description }],
+  }
+}
+
+/** Volatility the generated coin has, and the one its options are quoted at. */
+const GENERATED_VOLATILITY = { realised: 0.5, implied: 0.6 } as const
+
+/** The generated market of options of a seed: chains that reach beyond its end, so that there is always one to sell. */
+function generatedOptions({ seed, days }: Extract<DataPlan, { from: 'generated-options' }>): RunData {
+  const expiryDays = [9, 23, 37, 51, 65, 79].filter((each) => each <= days + 45)
+  const market = optionMarket({ seed, days, ...GENERATED_VOLATILITY, expiryDays })
+  const name = `generated option market, seed ${seed}, ${days} d`
+  const sha256 = createHash('sha256')
+    .update(JSON.stringify({ generator: 'gimbal options', version: gimbalVersion(), seed, days }))
+    .digest('hex')
+  return {
+    universe: market.universe,
+    inputs: () => market.inputs(),
+    streams: streamsHeard(market.universe.size, market.inputs()),
+    kind: 'synthetic',
+    barUs: 5 * MINUTE_US,
+    quotable: true,
+    dataHash: sha256,
+    tapes: [{ name, sha256 }],
+    sources: [{ name, kind: 'synthetic', sha256, importer: `generator ${gimbalVersion()}` }],
+    assumptions: [
+      {
+        about: 'market',
+        text: `a coin of ${100 * GENERATED_VOLATILITY.realised} % volatility a year without jumps, options quoted at ${100 * GENERATED_VOLATILITY.implied} % at the money around a fixed smile: what selling them earns here was put in`,
+      },
+    ],
   }
 }

@@ -34,6 +34,8 @@ export type DataPlan =
       readonly holdOut?: string
     }
   | { readonly from: 'generated'; readonly seed: number; readonly hours: number }
+  /** The generated market of options: sim/market/optionMarket.ts. */
+  | { readonly from: 'generated-options'; readonly seed: number; readonly days: number }
   | { readonly from: 'feed' }
 
 /** What decides a run. */
