@@ -39,6 +39,11 @@ test('each coin is a snapshot of its own; an absent bid is no number', () => {
   expect(eth.quotes.settlement).toBe('coin')
 })
 
+test('fractions of a second are read as long or short as they are written', () => {
+  const half = FILE.join('\n').replaceAll('.683184+00:00', '.5+00:00')
+  expect(deribitQuotes(half)[0]!.quotes.timeUs).toBe(Date.parse('2026-01-03T15:27:25Z') * 1000 + 500_000)
+})
+
 test('what is no call, no put, no number or no time is kept for the cleaning to flag', () => {
   const odd = deribitQuotes(
     [...FILE, line('straddle', Number.NaN, 'x', 'BTC').replace('2026-01-16T08', 'soon')].join('\n'),

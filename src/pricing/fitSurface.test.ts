@@ -253,6 +253,53 @@ describe('chains that can be arbitraged', () => {
     expect(refused).toBeLessThan(3)
   })
 
+  test('columns of nonsense give a surface free of arbitrage, or a named refusal, and nothing else', () => {
+    let fitted = 0
+    for (let seed = 0; seed < Number(process.env['FUZZ'] ?? 100_000) / 12_500; seed++) {
+      const random = new Random(seed)
+      const strange = [0, -1, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1e-320, 1e300, 5e-9]
+      const column = (sound: () => number) =>
+        Float64Array.from({ length: 4000 }, () =>
+          random.uniform() < 0.05 ? strange[random.integer(0, strange.length - 1)]! : sound(),
+        )
+      const unit = seed % 2 ? 1 : SPOT
+      const quotes: OptionQuotes = {
+        asset: 'BTC',
+        timeUs: NOW,
+        settlement: seed % 2 ? 'coin' : 'quote',
+        right: Int8Array.from({ length: 4000 }, () => random.integer(-1, 1) || 1),
+        strike: column(() => 500 * Math.round((SPOT * Math.exp(3 * (random.uniform() - 0.5))) / 500)),
+        expiryUs: column(() => NOW + random.integer(-1, 20) * 10 * DAY_US),
+        bid: column(() => unit * 0.2 * random.uniform() ** 3),
+        ask: column(() => unit * 0.25 * random.uniform() ** 3),
+        ...(seed % 3 ? { forward: column(() => SPOT * (1 + 0.001 * random.normal())) } : {}),
+      }
+      try {
+        const { surface } = fitSurface(quotes, { spot: SPOT })
+        expect(surfaceArbitrage(surface).free).toBe(true)
+        fitted++
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'fit-failed' })
+      }
+    }
+    expect(fitted).toBeGreaterThan(5)
+  })
+
+  test('quotes that end in a wing steeper than Lee allows get one that is not', () => {
+    // Variance 2.6 per unit of log-moneyness: nobody's slice, but anybody's quotes.
+    const market: Market = {
+      ...RUN,
+      days: [365],
+      strikes: 60,
+      smile: () => ({ a: 0.2, b: 1.3, rho: 0.999, m: 0.4, sigma: 0.1 }),
+    }
+    const { surface, expiries } = fitSurface(quote(market, 0), { spot: SPOT })
+    const { svi } = surface.slices[0]!
+    expect(svi.b * (1 + svi.rho)).toBeLessThan(2)
+    expect(butterflyFree(svi)).toBe(true)
+    expect(expiries[0]!.inside).toBeLessThan(expiries[0]!.used)
+  })
+
   test('settling moves a crossing slice as little as lifts it clear', () => {
     const earlier = RUN.smile(30)
     const crossing = { ...RUN.smile(31), a: RUN.smile(31).a - 0.002 }
@@ -282,6 +329,19 @@ describe('what cannot be fitted has a name', () => {
     const truth = Math.sqrt((sviVariance(RUN.smile(days), 0) * 365) / days)
     expect(surface.volatility(expiry.expiryUs, forwardOf(days))).toBeCloseTo(truth, 1)
     expect(surfaceArbitrage(surface).free).toBe(true)
+  })
+
+  test('two strikes quoted below the expiry before: the level is the neighbours’, not theirs', () => {
+    const expiryUs = NOW + 14 * DAY_US
+    const low = quote({ ...RUN, smile: (days) => ({ ...RUN.smile(days), a: RUN.smile(days).a * 0.1, b: 0.001 }) }, 0)
+    const two = keepOnly(14, 2)
+    const quotes = spoil(two, (i, bid, ask) =>
+      two.expiryUs[i] === expiryUs && bid > 0 ? [low.bid[i]!, low.ask[i]!] : [bid, ask],
+    )
+    const { surface, expiries } = fitSurface(quotes, { spot: SPOT })
+    expect(expiries.find((each) => each.expiryUs === expiryUs)!.outcome).toBe('ssvi-fallback')
+    expect(surfaceArbitrage(surface).free).toBe(true)
+    expect(surface.volatility(expiryUs, forwardOf(14))).toBeGreaterThan(0.45)
   })
 
   test('an expiry nobody quotes is empty, and interpolated', () => {

@@ -66,6 +66,8 @@ const COUNT_LEAST = 0.05
 const RIDGE = 0.02
 /** Least half spread, as a share of variance: what a locked quote is taken to know. */
 const HALF_SPREAD_LEAST = 0.0005
+/** Variance below which nothing is told apart: 1 % a year over three seconds. */
+const VARIANCE_LEAST = 1e-11
 /** Greatest wing slope; Lee's bound is 2. */
 const SLOPE_MAX = 1.95
 /** Points at which g is asked for, even in asinh((k − m)/σ) from −4 to 4. */
@@ -170,7 +172,7 @@ function innerFit(bands: SliceBands, inverse: Float64Array, m: number, sigma: nu
   )
 }
 
-/** Parameters of the best of a grid of (m, σ), into `x` at `at`. */
+/** Parameters of the best of a grid of (m, σ), into `x` at `at`. @throws {GimbalError} `fit-failed`. */
 function search(bands: SliceBands, inverse: Float64Array, scale: number, x: Float64Array, at: number): void {
   const { logMoneyness } = bands
   let low = Number.POSITIVE_INFINITY
@@ -198,12 +200,23 @@ function search(bands: SliceBands, inverse: Float64Array, scale: number, x: Floa
       x[at + BEND] = Math.log(sigma)
     }
   }
+  if (best === Number.POSITIVE_INFINITY)
+    throw new GimbalError(
+      'fit-failed',
+      'No slice starts from these bands: their figures are beyond what squares can hold',
+      {
+        years: bands.years,
+        rows: bands.mid.length,
+        least: Math.min(...bands.mid),
+        most: Math.max(...bands.mid),
+      },
+    )
 }
 
 function pose(bands: readonly SliceBands[]): Problem {
   const n = bands.length * PARAMETERS
   const inverse = bands.map(({ low, high, mid }) =>
-    low.map((from, i) => 1 / Math.max(0.5 * (high[i]! - from), HALF_SPREAD_LEAST * mid[i]!)),
+    low.map((from, i) => 1 / Math.max(0.5 * (high[i]! - from), HALF_SPREAD_LEAST * mid[i]!, VARIANCE_LEAST)),
   )
   const counts = bands.map(({ logMoneyness, mid }) =>
     logMoneyness.map((k, i) => {
@@ -215,7 +228,7 @@ function pose(bands: readonly SliceBands[]): Problem {
   const scale = Float64Array.from(bands, ({ logMoneyness, mid }) => {
     let nearest = 0
     for (let i = 1; i < mid.length; i++) if (Math.abs(logMoneyness[i]!) < Math.abs(logMoneyness[nearest]!)) nearest = i
-    return Math.sqrt(mid[nearest]!)
+    return Math.sqrt(Math.max(mid[nearest]!, VARIANCE_LEAST))
   })
   const start = new Float64Array(n)
   const lower = new Float64Array(n)

@@ -89,6 +89,23 @@ describe.each(['coin', 'quote'] as const)('parity of options settled in %s', (se
     expect(found.agreeing).toBe(17)
   })
 
+  test('a locked quote, however exact, does not outvote the chain', () => {
+    const quotes = chain(settlement, 50_000, half, discount)
+    const locked = (column: ArrayLike<number>, price: number) =>
+      Array.from(column, (each, i) => (i === 10 ? price : each))
+    const call = quotes.callAsk[10]! + 20 * half
+    const put = (quotes.putBid[10]! + quotes.putAsk[10]!) / 2
+    const found = parityForward({
+      ...quotes,
+      callBid: locked(quotes.callBid, call),
+      callAsk: locked(quotes.callAsk, call),
+      putBid: locked(quotes.putBid, put),
+      putAsk: locked(quotes.putAsk, put),
+    })!
+    expect(found.forward / 50_000).toBeCloseTo(1, 3)
+    expect(found.agreeing).toBe(20)
+  })
+
   test('one-sided, crossed and missing quotes say nothing; none at all, no forward', () => {
     const quotes = chain(settlement, 50_000, half, discount)
     const callBid = Array.from(quotes.callBid, (price, i) => [0, Number.NaN, price][i % 3]!)

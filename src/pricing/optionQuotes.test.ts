@@ -102,6 +102,8 @@ describe.each(['coin', 'quote'] as const)('premiums in %s', (settlement) => {
     ['TOO_WIDE', { bid: 0.01, ask: 0.2 }],
     ['TOO_WIDE', { strike: 50_000, bid: 0.4, ask: 0.6 }],
     ['TOO_WIDE', { bid: 0.9, ask: 1.5 }],
+    // Worth exactly its exercise: no volatility to speak of.
+    ['TOO_WIDE', { strike: 45_500, bid: 0.5, ask: 0.5 }],
   ])('%s: %o', (name, row) => {
     const { status, counts, bidVariance } = cleanQuotes(snapshot([{}, row], settlement), curve)
     expect(status[0]).toBe(QuoteStatus.USED)

@@ -330,6 +330,7 @@ function fillBand(
   out.bidVariance[i] = low
   out.askVariance[i] = high
   out.midVariance[i] = mid === 0 || mid === Number.POSITIVE_INFINITY ? Number.NaN : mid
-  const narrow = high < Number.POSITIVE_INFINITY && Math.sqrt(high) - Math.sqrt(low) <= widthMax * Math.sqrt(mid)
+  const narrow =
+    mid > 0 && high < Number.POSITIVE_INFINITY && Math.sqrt(high) - Math.sqrt(low) <= widthMax * Math.sqrt(mid)
   return narrow ? QuoteStatus.USED : QuoteStatus.TOO_WIDE
 }
