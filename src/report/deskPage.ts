@@ -102,7 +102,11 @@ function headline({ market, book, greeks, margin, stress }: DeskReport): string 
   }
   if (stress) {
     const survived = stress.scenarios.length - stress.deadly.length
-    cell('Scenarios survived', `${survived} of ${stress.scenarios.length}`, 'equity stays above zero, with the breakers given')
+    cell(
+      'Scenarios survived',
+      `${survived} of ${stress.scenarios.length}`,
+      'equity stays above zero, with the breakers given',
+    )
   }
   return `<header class="top">
 <div class="badges"><span class="badge ${kind.style}" title="${kind.meaning}">${kind.badge}</span>${book?.example ? '<span class="badge mode" title="Made up by gimbal to fit the market.">EXAMPLE BOOK</span>' : ''}</div>
@@ -224,7 +228,17 @@ function surfacePicture(known: readonly ExpiryFacts[]): string {
   )
 }
 
-const GREEK_HEADS = ['Value', 'Delta', 'Delta, $', 'Gamma, $ a 1 %', 'Vega, $', 'Theta, $ a day', 'Carry, $ a day', 'Vanna', 'Charm']
+const GREEK_HEADS = [
+  'Value',
+  'Delta',
+  'Delta, $',
+  'Gamma, $ a 1 %',
+  'Vega, $',
+  'Theta, $ a day',
+  'Carry, $ a day',
+  'Vanna',
+  'Charm',
+]
 
 function greekCells(greeks: Readonly<CashGreeks>): string[] {
   const { value, delta, deltaDollars, gammaDollars, vega, theta, carry, vanna, charm } = greeks
@@ -247,9 +261,7 @@ function greeksSection({ table: found, ladders }: GreeksFacts): string {
     ({ name, venue, missing: what }) => `<li>${escaped(name)} at ${escaped(venue)}: ${escaped(what.join(', '))}</li>`,
   )
   const warning =
-    missing.length > 0
-      ? `<div class="warn">Without a price, and in no sum here:<ul>${missing.join('')}</ul></div>`
-      : ''
+    missing.length > 0 ? `<div class="warn">Without a price, and in no sum here:<ul>${missing.join('')}</ul></div>` : ''
   return `${warning}${table(
     'By asset',
     ['Asset', ...GREEK_HEADS],
@@ -343,7 +355,12 @@ function provenanceSection({ market, book, gimbalVersion, surfaces }: DeskReport
       ]
     }),
     ...(book
-      ? [['Book', `${escaped(book.name)}${book.example ? ', made up by gimbal to fit the market' : ''}`] as [string, string]]
+      ? [
+          ['Book', `${escaped(book.name)}${book.example ? ', made up by gimbal to fit the market' : ''}`] as [
+            string,
+            string,
+          ],
+        ]
       : []),
     ['gimbal', escaped(gimbalVersion)],
   ]

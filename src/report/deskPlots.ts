@@ -217,7 +217,10 @@ export function heatMapPicture(map: HeatMap, equity: number): string {
 }
 
 /** Parts of a sum as a bar from the middle: losses to the left, what was earned to the right. */
-export function partBar(parts: readonly { readonly name: string; readonly value: number; readonly colour: string }[], reach: number): string {
+export function partBar(
+  parts: readonly { readonly name: string; readonly value: number; readonly colour: string }[],
+  reach: number,
+): string {
   let [left, right] = [50, 50]
   let shapes = ''
   for (const { name, value, colour } of parts) {

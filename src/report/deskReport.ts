@@ -184,22 +184,60 @@ export interface MarginLadder {
   readonly ratios: readonly (readonly number[])[]
 }
 
-/** Money that should move, and why; dollars besides units. */
-export interface MoveFacts {
-  readonly from: string
-  readonly to: string
-  readonly currency: string
-  readonly units: number
-  readonly dollars: number
-  readonly why: string
+/** Money that should move so that every account survives the moves asked for, at the least cost. */
+export interface MovesFacts {
+  /** What was asked: `all coins −20 %`. */
+  readonly survived: readonly string[]
+  readonly moves: readonly {
+    readonly from: string
+    readonly to: string
+    readonly currency: string
+    readonly units: number
+    /** Dollars sent, what it costs, and how long it takes. */
+    readonly dollars: number
+    readonly cost: number
+    readonly takesUs: number
+  }[]
+  /** What no route and no free money can provide, dollars an account. */
+  readonly missing: readonly { readonly venue: string; readonly dollars: number }[]
+  /** Why nothing could be proposed; '' when it could. */
+  readonly refusal: string
+}
+
+/** The same deltas at the least cost of capital, trading and carry. */
+export interface OptimisedFacts {
+  readonly feasible: boolean
+  readonly trades: readonly {
+    readonly name: string
+    readonly venue: string
+    readonly size: number
+    readonly held: number
+    readonly cost: number
+    readonly why: string
+  }[]
+  readonly collateral: readonly {
+    readonly venue: string
+    readonly currency: string
+    readonly units: number
+    readonly dollars: number
+  }[]
+  /** Dollars: initial margin before and after, own money put in less taken out, cost of trading, carry over the horizon. */
+  readonly initialBefore: number
+  readonly initial: number
+  readonly capitalAdded: number
+  readonly trading: number
+  readonly carry: number
+  readonly horizonDays: number
+  readonly binding: readonly string[]
+  readonly violations: readonly string[]
 }
 
 export interface MarginFacts {
   readonly accounts: readonly AccountFacts[]
   readonly ladder: MarginLadder
-  readonly moves: readonly MoveFacts[]
-  /** What an optimiser would do, in its words; '' where it was not asked. */
-  readonly optimised: string
+  readonly moves: MovesFacts
+  /** Absent where it was not asked. */
+  readonly optimised?: OptimisedFacts
 }
 
 /** A scenario with and without protection. */

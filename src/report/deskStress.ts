@@ -75,7 +75,9 @@ function scenarioTable(scenarios: readonly ScenarioFacts[]): string {
       : '<span class="danger">not survived</span>'
     return `<tr${each.survived ? '' : ' class="dead"'}><th scope="row" title="${escaped(each.about)}">${escaped(each.name)}</th><td class="parts" aria-hidden="true">${partBar(parts, reach)}</td><td class="figure">${money(each.end - each.start)}</td><td class="figure">${money(each.minimum)}</td><td>${fate}</td><td>${bare}</td><td class="figure">${money(each.unprotectedEnd - each.start)}</td></tr>`
   })
-  const legend = CAUSES.slice(0, 6).map(([, name, colour]) => `<span><i style="background:var(${colour})"></i>${name}</span>`)
+  const legend = CAUSES.slice(0, 6).map(
+    ([, name, colour]) => `<span><i style="background:var(${colour})"></i>${name}</span>`,
+  )
   const figures = table(
     'Losses by cause, dollars; negative is a gain',
     ['Scenario', ...CAUSES.map(([, name]) => name)],
@@ -119,8 +121,17 @@ function pathPart({ name, guarded, bare, events, eventsLeftOut }: PathFacts): st
     description: 'The least over all accounts at each moment.',
     heightPx: 200,
     curves: [
-      { name: 'with breakers', colour: '--blue', points: hours(guarded, ({ ratio }) => Math.min(4, Math.max(0, ratio))) },
-      { name: 'without', colour: '--red', points: hours(bare, ({ ratio }) => Math.min(4, Math.max(0, ratio))), dashed: true },
+      {
+        name: 'with breakers',
+        colour: '--blue',
+        points: hours(guarded, ({ ratio }) => Math.min(4, Math.max(0, ratio))),
+      },
+      {
+        name: 'without',
+        colour: '--red',
+        points: hours(bare, ({ ratio }) => Math.min(4, Math.max(0, ratio))),
+        dashed: true,
+      },
     ],
     xFormat: 'num',
     yFormat: 'num',
@@ -155,7 +166,14 @@ function tailPart(tail: TailFacts | undefined, missing: string): string {
   return `${table(
     `Losses over ${durationText(horizonUs)} that ${plain(100 * level)} % of history would not exceed, and beyond; dollars`,
     ['Value at risk', 'Expected shortfall', 'Worst', ...byAccount.map(({ venue }) => `Shortfall of ${venue}`)],
-    [[money(valueAtRisk), money(expectedShortfall), money(worst), ...byAccount.map((each) => money(each.expectedShortfall))]],
+    [
+      [
+        money(valueAtRisk),
+        money(expectedShortfall),
+        money(worst),
+        ...byAccount.map((each) => money(each.expectedShortfall)),
+      ],
+    ],
     { left: [] },
   )}<p class="note">Historical simulation with full revaluation: ${count(shocks)} moves of prices as they happened together; volatilities are held.</p>`
 }

@@ -1,7 +1,7 @@
 /** @file `gimbal greeks`: what a book's worth depends on, by asset, venue, account and bucket, and along the price. */
 
 import { GimbalError } from '../../core/errors.ts'
-import type { CashGreeks, BucketSettings } from '../../portfolio/greeksTable.ts'
+import type { BucketSettings, CashGreeks } from '../../portfolio/greeksTable.ts'
 import type { GreeksFacts } from '../../report/deskReport.ts'
 import { type BookOptions, frameOf, openDesk, printFrame, writeDesk } from '../desk/deskInput.ts'
 import { greeksFacts } from '../desk/greeksFacts.ts'
@@ -71,20 +71,35 @@ function cells(greeks: Readonly<CashGreeks>): (string | number)[] {
 function printGreeks(terminal: Terminal, { table, ladders }: GreeksFacts): void {
   const { assets, venues, accounts, buckets, total, unpriced } = table
   terminal.line()
-  terminal.table(['asset', ...COLUMNS], assets.map(({ asset, greeks }) => [asset, ...cells(greeks)]))
+  terminal.table(
+    ['asset', ...COLUMNS],
+    assets.map(({ asset, greeks }) => [asset, ...cells(greeks)]),
+  )
   terminal.prose(
     `Together: value ${whole(total.value)}, delta ${whole(total.deltaDollars)} (gross ${whole(total.grossDeltaDollars)}), gamma ${whole(total.gammaDollars)} a 1 %, vega ${whole(total.vega)}, theta ${whole(total.theta)} a day, carry ${whole(total.carry)} a day, rho ${whole(total.rho)}, in dollars.`,
     2,
   )
-  terminal.prose('$ a 1 %: by what the delta in dollars moves when the price moves 1 %. Vega and vanna: a point of volatility.', 2)
+  terminal.prose(
+    '$ a 1 %: by what the delta in dollars moves when the price moves 1 %. Vega and vanna: a point of volatility.',
+    2,
+  )
   terminal.line()
   // Two accounts at one venue are told apart; where there is one, its row is the venue's.
   if (accounts.length > venues.length)
     terminal.table(
       ['account', 'venue', 'asset', ...COLUMNS],
-      accounts.map(({ account, venue, asset, greeks }) => [account < 0 ? 'transit' : `${account + 1}`, venue, asset, ...cells(greeks)]),
+      accounts.map(({ account, venue, asset, greeks }) => [
+        account < 0 ? 'transit' : `${account + 1}`,
+        venue,
+        asset,
+        ...cells(greeks),
+      ]),
     )
-  else terminal.table(['venue', 'asset', ...COLUMNS], venues.map(({ venue, asset, greeks }) => [venue, asset, ...cells(greeks)]))
+  else
+    terminal.table(
+      ['venue', 'asset', ...COLUMNS],
+      venues.map(({ venue, asset, greeks }) => [venue, asset, ...cells(greeks)]),
+    )
   terminal.line()
   terminal.table(
     ['asset', 'expiry', 'strike', ...COLUMNS],

@@ -22,7 +22,8 @@ export async function surface(terminal: Terminal, options: SurfaceOptions): Prom
   return surfaces.every(({ arbitrage }) => arbitrage.free) ? EXIT.ok : EXIT.found
 }
 
-const percent = (fraction: number, digits = 2) => (Number.isFinite(fraction) ? `${(100 * fraction).toFixed(digits)} %` : '–')
+const percent = (fraction: number, digits = 2) =>
+  Number.isFinite(fraction) ? `${(100 * fraction).toFixed(digits)} %` : '–'
 const figure = (value: number, digits: number) => (Number.isFinite(value) ? value.toFixed(digits) : '–')
 
 function printSurface(terminal: Terminal, found: SurfaceFacts): void {
@@ -30,7 +31,21 @@ function printSurface(terminal: Terminal, found: SurfaceFacts): void {
   terminal.line()
   terminal.line(`${asset} options of ${venue}`)
   terminal.table(
-    ['expiry', 'days', 'forward', 'at money', 'skew', 'curvature', 'used', 'inside', 'rmse', 'var swap', 'quoted', 'g least', 'slice'],
+    [
+      'expiry',
+      'days',
+      'forward',
+      'at money',
+      'skew',
+      'curvature',
+      'used',
+      'inside',
+      'rmse',
+      'var swap',
+      'quoted',
+      'g least',
+      'slice',
+    ],
     expiries.map((each) => [
       isoDay(each.expiryUs),
       figure(each.days, 1),
@@ -54,14 +69,16 @@ function printSurface(terminal: Terminal, found: SurfaceFacts): void {
   const reasons = Object.entries(refused).map(([reason, rows]) => `${rows} ${reason}`)
   terminal.prose(`${used} of ${quotes} quotes believed; weigh nothing: ${reasons.join(', ') || 'none'}.`, 2)
   terminal.prose(`30-day volatility index (fair variance off the surface): ${percent(index30)}.`, 2)
-  if (Number.isFinite(halfSpread)) terminal.prose(`Half spread near the money: ${percent(halfSpread)} of volatility.`, 2)
+  if (Number.isFinite(halfSpread))
+    terminal.prose(`Half spread near the money: ${percent(halfSpread)} of volatility.`, 2)
   terminal.prose(arbitrageSentence(arbitrage), 2)
 }
 
 /** What was found of arbitrage, in words. */
 export function arbitrageSentence(arbitrage: SurfaceFacts['arbitrage']): string {
   const { free, butterflies, calendars, gBetween, gBeyond } = arbitrage
-  if (free) return 'No arbitrage: no slice has a butterfly and no two slices cross, at any strike; none was found between and beyond them.'
+  if (free)
+    return 'No arbitrage: no slice has a butterfly and no two slices cross, at any strike; none was found between and beyond them.'
   const found = [
     butterflies > 0 ? `${butterflies} slices with butterflies or undecided` : '',
     calendars > 0 ? `${calendars} pairs of slices that cross or undecided` : '',

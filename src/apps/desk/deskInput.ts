@@ -130,10 +130,14 @@ export function suitedTo(market: DeskMarket, book: Book): DeskMarket {
         : [
             `${assumed.join(', ')}: nothing is known of liquidity; half spread ${ASSUMED.halfSpread * 1e4} bp, ${ASSUMED.depth / 1e6} million dollars a percent and a fee of ${ASSUMED.takerFee * 1e4} bp are assumed`,
           ]),
-      ...(chains.length === 0 ? [] : [`${chains.join(', ')}: a transaction is assumed to cost ${ASSUMED_TRANSACTION} dollars`]),
+      ...(chains.length === 0
+        ? []
+        : [`${chains.join(', ')}: a transaction is assumed to cost ${ASSUMED_TRANSACTION} dollars`]),
       ...(unmarked.length === 0
         ? []
-        : [`${[...new Set(unmarked)].join(', ')}: the perpetual has no mark here and is taken at spot, its funding at 0`]),
+        : [
+            `${[...new Set(unmarked)].join(', ')}: the perpetual has no mark here and is taken at spot, its funding at 0`,
+          ]),
     ],
   }
 }

@@ -52,7 +52,10 @@ export function exampleBook(market: DeskMarket): Book {
       {
         venue,
         margin: OPTION_RULES[venue] ?? 'deribit-standard',
-        balances: settle === 'USDC' ? { USDC: STRANGLE_DOLLARS * COLLATERAL_SHARE } : { [asset]: rounded(size * COLLATERAL_SHARE) },
+        balances:
+          settle === 'USDC'
+            ? { USDC: STRANGLE_DOLLARS * COLLATERAL_SHARE }
+            : { [asset]: rounded(size * COLLATERAL_SHARE) },
         positions: [sold(PUT, strikes.put), sold(CALL, strikes.call)],
       },
       { venue: 'aave', margin: 'aave-v3', balances: {}, positions: loan(other, view.spot(other)) },
@@ -73,7 +76,9 @@ function strangleOf(view: MarketView, asset: string, chain: DeskChain | undefine
   const wantedUs = view.timeUs + DAYS_WANTED * DAY_US
   const eightUs = startOfDayUs(wantedUs) + DAY_US / 3
   const expiries = chain?.fit.surface.expiriesUs ?? [eightUs]
-  const expiryUs = expiries.reduce((best, each) => (Math.abs(each - wantedUs) < Math.abs(best - wantedUs) ? each : best))
+  const expiryUs = expiries.reduce((best, each) =>
+    Math.abs(each - wantedUs) < Math.abs(best - wantedUs) ? each : best,
+  )
   const forward = view.forward(asset, expiryUs)
   const deviation = view.volatility(asset, expiryUs, forward) * Math.sqrt((expiryUs - view.timeUs) / (365 * DAY_US))
   const strike = (right: Right) => {
@@ -121,13 +126,25 @@ function hedged(book: Book, view: DeskMarket['view']): Book {
   const deltas = greeksTable(book, view).assets.filter(({ asset }) => view.facts.spot[asset] !== undefined)
   const share = (delta: number, part: number) => Number((-delta * part).toPrecision(3))
   const positions = (venue: string, part: number) =>
-    deltas.filter(({ greeks }) => greeks.delta !== 0).map(({ asset, greeks }) => perp(asset, share(greeks.delta, part), venue))
+    deltas
+      .filter(({ greeks }) => greeks.delta !== 0)
+      .map(({ asset, greeks }) => perp(asset, share(greeks.delta, part), venue))
   return {
     ...book,
     accounts: [
       ...book.accounts,
-      { venue: first, margin: PERP_RULES[first] ?? 'hyperliquid', balances: { USDC: PERP_MARGIN }, positions: positions(first, 0.6) },
-      { venue: second, margin: PERP_RULES[second] ?? 'dydx-v4', balances: { USDC: PERP_MARGIN / 2 }, positions: positions(second, 0.4) },
+      {
+        venue: first,
+        margin: PERP_RULES[first] ?? 'hyperliquid',
+        balances: { USDC: PERP_MARGIN },
+        positions: positions(first, 0.6),
+      },
+      {
+        venue: second,
+        margin: PERP_RULES[second] ?? 'dydx-v4',
+        balances: { USDC: PERP_MARGIN / 2 },
+        positions: positions(second, 0.4),
+      },
     ],
   }
 }

@@ -44,7 +44,8 @@ function factsOf(account: VenueAccount, index: number, view: MarketView): Accoun
     ...{ ratio: Number.NaN, liquidatable: false, missing: [], refusal: '' },
     ...{ pools: [], liquidations: [], shares: [] },
   }
-  if (account.margin === undefined) return { ...shared, ...nothing, engine: '', source: '', ratio: Number.POSITIVE_INFINITY }
+  if (account.margin === undefined)
+    return { ...shared, ...nothing, engine: '', source: '', ratio: Number.POSITIVE_INFINITY }
   const engine = marginEngine(account.margin)
   let report: MarginReport
   try {
@@ -72,7 +73,10 @@ function factsOf(account: VenueAccount, index: number, view: MarketView): Accoun
     pools: pools.map(poolOf),
     liquidations: known ? liquidationsOf(engine, account, view) : [],
     shares: known
-      ? marginalMargins(engine, account, view).map(({ position, ...sums }) => ({ name: positionName(position), ...sums }))
+      ? marginalMargins(engine, account, view).map(({ position, ...sums }) => ({
+          name: positionName(position),
+          ...sums,
+        }))
       : [],
   }
 }

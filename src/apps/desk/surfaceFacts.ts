@@ -169,4 +169,3 @@ export function halfSpreadOf({ quotes, fit }: DeskChain): number {
   const middle = halves.length >> 1
   return halves.length % 2 === 1 ? halves[middle]! : (halves[middle - 1]! + halves[middle]!) / 2
 }
-

@@ -1,0 +1,139 @@
+/** @file `gimbal margin`: what every venue asks, how far each account is from being liquidated, and which money should move. */
+
+import type { AccountFacts, MarginFacts } from '../../report/deskReport.ts'
+import { movesFacts, optimisedFacts } from '../desk/capitalFacts.ts'
+import { type BookOptions, type Desk, frameOf, openDesk, printFrame, writeDesk } from '../desk/deskInput.ts'
+import { greeksFacts } from '../desk/greeksFacts.ts'
+import { accountFacts, marginLadder } from '../desk/marginFacts.ts'
+import { surfaceFacts } from '../desk/surfaceFacts.ts'
+import { EXIT, type Terminal } from '../terminal.ts'
+
+interface MarginOptions extends BookOptions {
+  readonly optimise?: boolean
+}
+
+/** Exit code 3 when some account could be liquidated now, or its venue's rules cannot say. */
+export async function margin(terminal: Terminal, options: MarginOptions): Promise<number> {
+  const desk = await openDesk(terminal, options)
+  const found = await marginFacts(terminal, desk, options.optimise === true)
+  const { market, book } = desk
+  const report = {
+    ...frameOf(market, desk),
+    ...(market.chains.length > 0 ? { surfaces: surfaceFacts(market) } : {}),
+    greeks: greeksFacts(book, market.view),
+    margin: found,
+  }
+  printFrame(terminal, report)
+  printMargin(terminal, found)
+  writeDesk(terminal, options.out, report)
+  terminal.result({ market: report.market, book: report.book, ...found })
+  const sound = found.accounts.every(({ liquidatable, refusal }) => !liquidatable && refusal === '')
+  return sound ? EXIT.ok : EXIT.found
+}
+
+/** All of the margin section. */
+export async function marginFacts(terminal: Terminal, { book, market }: Desk, optimise: boolean): Promise<MarginFacts> {
+  terminal.progress('margin of accounts')
+  const accounts = accountFacts(book, market.view)
+  const ladder = marginLadder(book, market.view, accounts)
+  const moves = await movesFacts(book, market.view, accounts)
+  if (optimise) terminal.progress('placing perpetuals anew')
+  const optimised = optimise ? { optimised: await optimisedFacts(book, market.view) } : {}
+  terminal.progress('', true)
+  return { accounts, ladder, moves, ...optimised }
+}
+
+const whole = (value: number) => (Number.isFinite(value) ? Math.round(value).toLocaleString('en-US') : '–')
+const units = (value: number) => (Number.isFinite(value) ? String(Number(value.toPrecision(5))) : '–')
+
+function ratioText(account: AccountFacts): string {
+  if (account.engine === '' || account.refusal !== '') return '–'
+  return Number.isFinite(account.ratio) ? account.ratio.toFixed(2) : 'no end'
+}
+
+function printMargin(terminal: Terminal, { accounts, moves, optimised }: MarginFacts): void {
+  terminal.line()
+  terminal.table(
+    ['account', 'rules', 'worth $', 'equity $', 'initial $', 'maint $', 'free $', 'equity/maint'],
+    accounts.map((each) => [
+      each.venue,
+      each.engine || 'wallet',
+      whole(each.value),
+      whole(each.equity),
+      whole(each.initial),
+      whole(each.maintenance),
+      each.engine === '' ? '–' : whole(each.free),
+      ratioText(each),
+    ]),
+  )
+  for (const { venue, refusal, missing, liquidatable } of accounts) {
+    if (refusal !== '') terminal.prose(`${venue}: ${refusal}`, 2)
+    if (missing.length > 0) terminal.prose(`${venue}: not known and needed: ${missing.join(', ')}`, 2)
+    else if (liquidatable) terminal.prose(`${venue} CAN BE LIQUIDATED NOW`, 2)
+  }
+  terminal.line()
+  const away = (price: number, move: number, deviations: number) =>
+    Number.isFinite(price)
+      ? `${units(price)} (${move > 0 ? '+' : ''}${move.toFixed(1)} %, ${deviations.toFixed(1)} σ)`
+      : 'none'
+  terminal.table(
+    ['account', 'asset', 'price', 'liquidated below', 'liquidated above'],
+    accounts.flatMap(({ venue, liquidations }) =>
+      liquidations.map((each) => [
+        venue,
+        each.asset,
+        units(each.price),
+        away(each.down, each.downPercent, each.downDeviations),
+        away(each.up, each.upPercent, each.upDeviations),
+      ]),
+    ),
+  )
+  terminal.prose('One asset moves alone; σ: standard deviations of a day at today’s volatility.', 2)
+  terminal.line()
+  terminal.table(
+    ['account', 'pool', 'what is asked', 'initial', 'maint', 'in'],
+    accounts.flatMap(({ venue, pools }) =>
+      pools.flatMap((pool) =>
+        pool.lines.map((line) => [
+          venue,
+          pool.name,
+          line.what,
+          units(line.initial),
+          units(line.maintenance),
+          pool.currency,
+        ]),
+      ),
+    ),
+  )
+  terminal.line()
+  const asked = `So that every account survives ${moves.survived.join(' and ')}`
+  if (moves.refusal !== '') terminal.prose(moves.refusal)
+  else if (moves.moves.length === 0 && moves.missing.length === 0) terminal.prose(`${asked}: no money has to move.`)
+  else {
+    terminal.prose(`${asked}:`)
+    for (const { from, to, currency, units: sent, cost } of moves.moves)
+      terminal.prose(`send ${units(sent)} ${currency} from ${from} to ${to} (costs ${cost.toFixed(2)} dollars)`, 2)
+    for (const { venue, dollars } of moves.missing)
+      terminal.prose(`${venue} would still lack ${whole(dollars)} dollars: no free money reaches it`, 2)
+  }
+  if (!optimised) return
+  terminal.line()
+  terminal.prose('The same deltas at the least cost of capital:')
+  for (const { name, size, cost } of optimised.trades)
+    terminal.prose(
+      `${size > 0 ? 'buy' : 'sell'} ${units(Math.abs(size))} of ${name} (costs ${cost.toFixed(2)} dollars)`,
+      2,
+    )
+  if (optimised.trades.length === 0) terminal.prose('no trade would pay', 2)
+  for (const { venue, currency, units: moved } of optimised.collateral)
+    terminal.prose(
+      `${moved > 0 ? 'put' : 'take'} ${units(Math.abs(moved))} ${currency} ${moved > 0 ? 'into' : 'out of'} ${venue}`,
+      2,
+    )
+  const { initialBefore, initial, trading, carry, horizonDays, feasible, violations } = optimised
+  terminal.prose(
+    `initial margin ${whole(initialBefore)} before, ${whole(initial)} after; trading costs ${trading.toFixed(2)}, carry of the trades ${carry.toFixed(2)} over ${horizonDays} days, in dollars`,
+    2,
+  )
+  if (!feasible) terminal.prose(`not all rules can be met: ${violations.join('; ')}`, 2)
+}
