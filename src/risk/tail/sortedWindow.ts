@@ -1,7 +1,7 @@
 /** @file The last figures of a stream, kept both in order of time and in order of size. Allocates nothing after construction. */
 
 /**
- * A push costs a binary search and one move of memory: 0.2 µs at 500 figures, against 15 µs for sorting them anew.
+ * A push costs a binary search and one move of memory: 0.2 µs at 500 figures, against 20 µs for sorting them anew (`tail.bench.ts`).
  * NaN is refused by not being kept.
  */
 export class SortedWindow {
