@@ -36,4 +36,55 @@ export {
   type StressSettings,
   type TransferRoute,
 } from './stress/stressSettings.ts'
+export { type AssetReturns, absorptionRatio, covariance, turbulence } from './systemic/absorption.ts'
+export { type Concentration, type Crowding, concentrationOf, crowding, herfindahl } from './systemic/concentration.ts'
+export { type CoVar, coVar, marginalExpectedShortfall, systemReturns } from './systemic/contagion.ts'
+export {
+  CorrelationRegime,
+  type CorrelationRegimeSettings,
+  type CorrelationState,
+} from './systemic/correlationRegime.ts'
+export { type FireSaleRound, type FireSaleSystem, fireSaleRounds } from './systemic/fireSale.ts'
+export { clearingPrice, type LeverageMarket } from './systemic/leverageClearing.ts'
+export { type LiquidationCluster, LiquidationMap } from './systemic/liquidationMap.ts'
+export { DEFAULT_HEALTH, type HealthSettings, MarketHealth } from './systemic/marketHealth.ts'
+export { type QuantileLine, quantileRegression } from './systemic/quantileRegression.ts'
+export {
+  acerbiSzekely,
+  type Breaches,
+  christoffersen,
+  conditionalCoverage,
+  countBreaches,
+  exceedanceResiduals,
+  kupiec,
+  type RatioTest,
+  type ShortfallTest,
+} from './tail/backtest.ts'
+export { type BookTail, bookTail, type ShockHistory, shocksOf } from './tail/bookTail.ts'
+export { filteredTail, type ResidualTail, type VolatilityFilter } from './tail/filteredTail.ts'
+export {
+  fitGeneralisedPareto,
+  type ParetoFit,
+  type ParetoMethod,
+  type ParetoTail,
+  peaksOverThreshold,
+  type ThresholdRule,
+} from './tail/generalisedPareto.ts'
+export { historicalTail, type Tail } from './tail/historicalTail.ts'
+export {
+  type LiquidityCost,
+  type LiquidityLeg,
+  type LiquidityStress,
+  liquidityAdjusted,
+  liquidityCost,
+  liquidityLegs,
+} from './tail/liquidityAdjusted.ts'
+export { LiveTail, type LiveTailSettings } from './tail/liveTail.ts'
+export {
+  TAIL_METHODS,
+  type TailForecastSettings,
+  type TailForecasts,
+  type TailMethod,
+  tailForecasts,
+} from './tail/tailForecasts.ts'
 export type { BreachRecord } from './trip.ts'
