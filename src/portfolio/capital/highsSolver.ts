@@ -13,7 +13,7 @@ import type { LinearProgram, LinearSolver, ProgramAnswer } from './linearProgram
 const OPTIONS = {
   output_flag: false,
   random_seed: 1,
-  mip_rel_gap: 1e-5,
+  mip_rel_gap: 1e-4,
   mip_abs_gap: 1e-6,
   mip_max_nodes: 200_000,
   primal_feasibility_tolerance: 1e-8,

@@ -45,8 +45,11 @@ export interface Plane {
   readonly minus: readonly number[]
 }
 
-/** Engines that add up positions one by one, so that a long and a short side may be bounded each by its own slope. */
-const ONE_BY_ONE: ReadonlySet<string> = new Set(['hyperliquid', 'dydx-v4', 'deribit-standard', 'gmx-v2'])
+/**
+ * Engines that add up positions one by one, so that a long and a short side may be bounded each by its own slope. (GMX does too, but its
+ * positions have collateral of their own each: its engine refuses to have one traded here.)
+ */
+const ONE_BY_ONE: ReadonlySet<string> = new Set(['hyperliquid', 'dydx-v4', 'deribit-standard'])
 
 /** Share of a range by which differences are taken, and by which a point is moved off a kink. */
 const STEP = 1e-7

@@ -651,7 +651,10 @@ function explain(
   }
   for (const [i, row] of limitRows.entries()) note(limits[i]!.name, 'exposure', prices[row]!)
   const byRule = new Map<string, number>()
-  for (const { row } of planes.margins) {
+  const idle = built.needs.map((need) => need.account(need.values(values)).positions.length === 0)
+  for (const { row, need } of planes.margins) {
+    // An account that holds nothing is asked nothing, whatever price the program gives that.
+    if (idle[need]) continue
     const { name } = program.rows[row]!
     byRule.set(name, (byRule.get(name) ?? 0) - prices[row]!)
   }
@@ -662,7 +665,7 @@ function explain(
     for (const column of [buy, sell]) {
       const { upper, name } = program.columns[column]!
       if (upper > 0 && reducedCosts[column]! < 0 && values[column]! > 0) {
-        note(`most of ${name} (${candidate.name})`, 'liquidity', reducedCosts[column]!)
+        note(`most of ${name}`, 'liquidity', reducedCosts[column]!)
       }
     }
   }
