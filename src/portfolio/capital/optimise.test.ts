@@ -78,6 +78,9 @@ function bruteForce(request: CapitalRequest): { objective: number; sizes: number
   let best = { objective: Number.POSITIVE_INFINITY, sizes: [] as number[] }
   // An account's need depends on its own sizes only.
   const known = new Map<string, number>()
+  const traded = book.accounts.map((_, a) =>
+    candidates.flatMap((candidate, j) => (candidate.account === a ? [{ candidate, j }] : [])),
+  )
   const sizes = candidates.map(() => 0)
   const judge = () => {
     for (const [i, { greek, min = -Infinity, max = Infinity }] of limits.entries()) {
@@ -89,7 +92,7 @@ function bruteForce(request: CapitalRequest): { objective: number; sizes: number
     let used = 0
     let placed = 0
     for (const [a, account] of book.accounts.entries()) {
-      const here = candidates.flatMap((candidate, j) => (candidate.account === a ? [{ candidate, j }] : []))
+      const here = traded[a]!
       if (here.some(({ j }) => sizes[j] !== 0)) {
         used++
         objective += market.transactionCost(account.venue)

@@ -661,7 +661,7 @@ function explain(
   for (const [name, price] of byRule) note(`margin ${name}`, 'margin', price)
   for (const { currency, row } of cashRows) note(`cash ${currency}`, 'collateral', prices[row]!)
   if (built.accountsRow >= 0) note('accounts traded in', 'accounts', prices[built.accountsRow]!)
-  for (const { buy, sell, candidate } of placed) {
+  for (const { buy, sell } of placed) {
     for (const column of [buy, sell]) {
       const { upper, name } = program.columns[column]!
       if (upper > 0 && reducedCosts[column]! < 0 && values[column]! > 0) {
