@@ -31,12 +31,9 @@ export function renderDesk(report: DeskReport): string {
   const sections: [anchor: string, heading: string, html: string][] = []
   if (surfaces) sections.push(['surface', 'Volatility', surfaces.map(surfaceSection).join('\n')])
   if (greeks) sections.push(['greeks', 'Greeks', greeksSection(greeks)])
-  if (margin)
-    sections.push(
-      ['margin', 'Margin', marginSection(margin)],
-      ['accounts', 'Accounts', margin.accounts.map(accountSection).join('\n')],
-    )
+  if (margin) sections.push(['margin', 'Margin', marginSection(margin)])
   if (stress) sections.push(['stress', 'Stress', stressSection(stress)])
+  if (margin) sections.push(['accounts', 'Accounts', margin.accounts.map(accountSection).join('\n')])
   sections.push(['assumptions', 'Assumptions and provenance', provenanceSection(report)])
   const links = sections.map(([anchor, heading]) => `<a href="#${anchor}">${heading}</a>`)
   const shown = sections.map(
@@ -136,7 +133,14 @@ ${curveChart({
   heightPx: 200,
   curves: [
     { name: 'at the money', colour: '--blue', points: known.map(({ days, volatility }) => [days, volatility]) },
-    { name: 'variance swap', colour: '--orange', points: known.map(({ days, varianceSwap }) => [days, varianceSwap]) },
+    {
+      name: 'variance swap, where strikes quoted make up four fifths of it',
+      colour: '--orange',
+      points: known.map(({ days, varianceSwap, varianceSwapQuoted }) => [
+        days,
+        varianceSwapQuoted >= 0.8 ? varianceSwap : Number.NaN,
+      ]),
+    },
   ],
   xFormat: 'num',
   yFormat: 'pct',
@@ -307,8 +311,10 @@ ${table(
 function ladderPart({ asset, rows }: Ladder): string {
   const least = Math.min(...rows.map(({ profit }) => profit))
   const points = (of: (row: Ladder['rows'][number]) => number) => rows.map((row) => [row.factor - 1, of(row)] as const)
-  const chart = (title: string, unit: string, colour: string, of: (row: Ladder['rows'][number]) => number) =>
-    curveChart({
+  const chart = (title: string, unit: string, colour: string, of: (row: Ladder['rows'][number]) => number) => {
+    // What is nowhere is not drawn: a line along zero says nothing a missing picture does not.
+    if (rows.every((row) => of(row) === 0)) return ''
+    return curveChart({
       title,
       unit,
       description: `${money(of(rows[0]!))} at ${percent(rows[0]!.factor - 1, 0)}, ${money(of(rows.at(-1)!))} at +${percent(rows.at(-1)!.factor - 1, 0)}.`,
@@ -319,6 +325,7 @@ function ladderPart({ asset, rows }: Ladder): string {
       marks: [{ at: 0, name: 'now' }],
       levels: [{ at: 0, name: 'zero' }],
     })
+  }
   return `<h3>Ladder: ${escaped(asset)} moves alone, all else stays</h3>
 <div class="plots">
 ${chart(`Profit of the book`, `dollars over the move of ${escaped(asset)}; worst ${money(least)}`, '--blue', (row) => row.profit)}
@@ -382,6 +389,8 @@ ul.notes{padding-left:18px;max-width:92ch}ul.notes li{margin:4px 0;overflow-wrap
 .warn ul{margin:4px 0;padding-left:18px}
 .safe{color:var(--green)}.danger{color:var(--red);font-weight:600}
 td .badge,th .badge{font-size:11px;padding:3px 6px;border-width:1px}
+p.causes{margin:0;justify-content:flex-start}
+.wide .scenarios th[scope=row]{white-space:normal;min-width:130px;max-width:230px;overflow-wrap:anywhere}
 tr.dead th,tr.dead td{background:color-mix(in srgb,var(--red) 9%,transparent)}
 @media (max-width:640px){table.facts th{width:110px}}
 @media print{nav,header.page .actions{display:none}details>*{display:block}}

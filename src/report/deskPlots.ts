@@ -186,7 +186,7 @@ export function heatMapPicture(map: HeatMap, equity: number): string {
       const strength = Number.isFinite(value) ? Math.sqrt(Math.abs(value) / most) : 0
       const ratio = map.marginRatio[row]![column]!
       const said = `spot ${percent(factor - 1, 0)}, volatility ${percent(volatility, 0)}: ${compact(Math.round(value))} dollars, weakest account ${Number.isFinite(ratio) ? `${fixed(ratio, 2)} times maintenance` : 'asked nothing'}`
-      shapes += `<rect x="${coordinate(from)}" y="${coordinate(top)}" width="${coordinate(to - from + 0.5)}" height="${coordinate(bottom - top + 0.5)}" style="fill:var(${value < 0 ? '--red' : '--blue'});opacity:${(0.85 * strength).toFixed(2)}"><title>${escaped(said)}</title></rect>`
+      shapes += `<rect x="${coordinate(from)}" y="${coordinate(top)}" width="${coordinate(to - from + 0.5)}" height="${coordinate(bottom - top + 0.5)}" style="fill:color-mix(in srgb,var(${value < 0 ? '--red' : '--blue'}) ${Math.round(85 * strength)}%,var(--panel))"><title>${escaped(said)}</title></rect>`
     }
   const [least, greatest] = [spots[0]! - 1 - halfX, spots.at(-1)! - 1 + halfX]
   for (const side of ['down', 'up'] as const) {

@@ -87,7 +87,7 @@ function scenarioTable(scenarios: readonly ScenarioFacts[]): string {
     ({ name, about, verdict, text }) =>
       `<li><b>${escaped(name)}</b>. ${escaped(about)} ${escaped(verdict)}. <code>${escaped(text)}</code></li>`,
   )
-  return `<div class="wide"><table class="scenarios"><caption>Scenarios, with protection; bars: losses by cause to the left, gains to the right</caption><thead><tr><th scope="col">Scenario</th><th class="parts"><span class="legend">${legend.join('')}</span></th><th scope="col" class="figure">Profit, $</th><th scope="col" class="figure">Least equity, $</th><th scope="col">Outcome</th><th scope="col">Without breakers</th><th scope="col" class="figure">Profit then, $</th></tr></thead><tbody>${rows.join('')}</tbody></table></div>
+  return `<h3>Scenarios: losses by cause to the left, gains to the right</h3><p class="legend causes">${legend.join('')}</p><div class="wide"><table class="scenarios"><thead><tr><th scope="col">Scenario</th><th class="parts"></th><th scope="col" class="figure">Profit, $</th><th scope="col" class="figure">Least equity, $</th><th scope="col">Outcome</th><th scope="col">Without breakers</th><th scope="col" class="figure">Profit then, $</th></tr></thead><tbody>${rows.join('')}</tbody></table></div>
 <details><summary>Losses by cause in figures, and every scenario in words</summary>${figures}<ul class="notes">${told.join('')}</ul></details>`
 }
 

@@ -109,16 +109,18 @@ function printGreeks(terminal: Terminal, { table, ladders }: GreeksFacts): void 
     terminal.line()
     terminal.table(
       [`${asset} moves`, 'price', 'profit $', 'delta', 'delta $', '$ a 1 %', 'vega $', 'theta $/d'],
-      rows.map((row) => [
-        `${row.factor >= 1 ? '+' : '−'}${Math.abs(100 * (row.factor - 1)).toFixed(0)} %`,
-        Math.round(row.price),
-        Math.round(row.profit),
-        small(row.delta),
-        Math.round(row.deltaDollars),
-        Math.round(row.gammaDollars),
-        Math.round(row.vega),
-        Math.round(row.theta),
-      ]),
+      rows
+        .filter((_, i) => i % 5 === 0)
+        .map((row) => [
+          `${row.factor >= 1 ? '+' : '−'}${Math.abs(100 * (row.factor - 1)).toFixed(0)} %`,
+          Math.round(row.price),
+          Math.round(row.profit),
+          small(row.delta),
+          Math.round(row.deltaDollars),
+          Math.round(row.gammaDollars),
+          Math.round(row.vega),
+          Math.round(row.theta),
+        ]),
     )
   }
   if (unpriced.length === 0) return

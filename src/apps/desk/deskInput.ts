@@ -102,6 +102,8 @@ export function suitedTo(market: DeskMarket, book: Book): DeskMarket {
   const transactionCost: Record<string, number> = { ...facts.transactionCost }
   const assumed: string[] = []
   const chains: string[] = []
+  // Scenarios state gas in units of ETH; without its price a transaction could not be priced then.
+  const paid = market.view.spot('ETH') > 0
   for (const account of book.accounts) {
     const { venue, margin, positions } = account
     for (const asset of exposedAssets(account)) {
@@ -112,7 +114,7 @@ export function suitedTo(market: DeskMarket, book: Book): DeskMarket {
     }
     const onChain = CHAIN_ENGINES.has(margin ?? '') || positions.some(({ kind }) => kind === 'pool')
     if (!onChain || venue in transactionCost) continue
-    transactionCost[venue] = ASSUMED_TRANSACTION
+    if (paid) transactionCost[venue] = ASSUMED_TRANSACTION
     chains.push(venue)
   }
   const unmarked = book.accounts.flatMap(({ venue, positions }) =>
@@ -132,7 +134,11 @@ export function suitedTo(market: DeskMarket, book: Book): DeskMarket {
           ]),
       ...(chains.length === 0
         ? []
-        : [`${chains.join(', ')}: a transaction is assumed to cost ${ASSUMED_TRANSACTION} dollars`]),
+        : [
+            paid
+              ? `${chains.join(', ')}: a transaction is assumed to cost ${ASSUMED_TRANSACTION} dollars`
+              : `${chains.join(', ')}: transactions are taken to cost nothing, for no price of ETH is known`,
+          ]),
       ...(unmarked.length === 0
         ? []
         : [

@@ -7,7 +7,7 @@
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { z } from 'zod'
 import { DAY_US, isoTime } from '../../core/clock.ts'
 import { GimbalError } from '../../core/errors.ts'
@@ -102,7 +102,7 @@ async function chainMarket(path: string): Promise<DeskMarket> {
   try {
     const catalog = join(folder, 'catalog')
     await runImport(new Catalog(catalog), deribitChain, await openInput(path))
-    return marketOf(await marketAt(catalog), path)
+    return marketOf(await marketAt(catalog), basename(path))
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

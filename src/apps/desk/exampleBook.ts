@@ -35,9 +35,13 @@ export function exampleBook(market: DeskMarket): Book {
   const chain = market.chains.find(({ asset }) => asset === 'BTC') ?? market.chains[0]
   const asset = chain?.asset ?? Object.keys(view.facts.volatility ?? {}).find((name) => view.spot(name) > 0)
   if (asset === undefined)
-    throw new GimbalError('argument-invalid', 'An example book needs a market with volatilities; give a book', {
-      source: market.source,
-    })
+    throw new GimbalError(
+      'argument-invalid',
+      'An example book needs a market with options: give a book, or a moment at which some were quoted',
+      {
+        source: market.source,
+      },
+    )
   const spot = view.spot(asset)
   const other = asset !== 'ETH' && view.spot('ETH') > 0 ? 'ETH' : asset
   const size = rounded(STRANGLE_DOLLARS / spot)

@@ -6,8 +6,8 @@ import { type BucketSettings, greeksTable } from '../../portfolio/greeksTable.ts
 import { type MarketView, ShiftedView } from '../../portfolio/marketView.ts'
 import type { GreeksFacts, Ladder } from '../../report/deskReport.ts'
 
-/** Prices of a ladder over today's. */
-export const LADDER_FACTORS: readonly number[] = [0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1, 1.05, 1.1, 1.15, 1.2, 1.3, 1.4]
+/** Prices of a ladder over today's: two fifths either way, by a fiftieth. */
+export const LADDER_FACTORS: readonly number[] = Array.from({ length: 41 }, (_, i) => (i + 30) / 50)
 
 /** @throws {GimbalError} `argument-invalid` for buckets that do not ascend. */
 export function greeksFacts(book: Book, view: MarketView, buckets: BucketSettings = {}): GreeksFacts {

@@ -23,7 +23,7 @@ const VOLATILITY_DAYS = 30
 const LINES_SHOWN = 8
 
 /** Prices over today's at which margin is looked at: half to one and a half. */
-export const MARGIN_FACTORS: readonly number[] = Array.from({ length: 41 }, (_, i) => 0.5 + i / 40)
+export const MARGIN_FACTORS: readonly number[] = Array.from({ length: 101 }, (_, i) => 0.5 + i / 100)
 
 /** Each account; the rules of a venue that cannot carry a position are quoted, not raised. */
 export function accountFacts(book: Book, view: MarketView): AccountFacts[] {

@@ -18,8 +18,8 @@ export interface PriceHistory {
 /** A price older than so many steps is no price of that step. */
 const STEPS_STALE = 2
 
-/** Spot before perpetuals before dated futures. */
-const RANKS: Readonly<Record<string, number>> = { spot: 0, perp: 1, future: 2 }
+/** Spot before perpetuals. Dated futures are left out: their basis would be taken for a move. */
+const RANKS: Readonly<Record<string, number>> = { spot: 0, perp: 1 }
 
 /**
  * Reads marks at the end of each step from `fromUs` on up to `toUs`. Assets no instrument in dollars prices are left out.
@@ -32,9 +32,14 @@ export async function priceHistory(
   span: { readonly fromUs: number; readonly toUs: number; readonly stepUs: number; readonly barUs?: number },
 ): Promise<PriceHistory> {
   const { fromUs, toUs, stepUs, barUs } = span
-  const opened = await openTapes(new Catalog(folder), {
+  const catalog = new Catalog(folder)
+  const instruments = [...catalog.instruments()]
+    .filter(([, { spec }]) => assets.includes(spec.base) && dollarLike(spec.quote) && spec.kind in RANKS)
+    .map(([name]) => name)
+  if (instruments.length === 0) return { stepUs, fromUs, toUs, prices: {} }
+  const opened = await openTapes(catalog, {
     ...(barUs === undefined ? {} : { barUs }),
-    instruments: assets.flatMap((asset) => [`${asset}-*-SPOT@*`, `${asset}-*-PERP@*`, `${asset}-*-FUTURE*`]),
+    instruments,
     fromUs,
     toUs: toUs + 1,
   })

@@ -1,6 +1,7 @@
 /** @file A book under stress: scenarios with and without breakers, the map, the smallest shocks, and the tail of its history. */
 
 import { DAY_US, HOUR_US } from '../../core/clock.ts'
+import { GimbalError } from '../../core/errors.ts'
 import { dollarLike } from '../../market/instrument.ts'
 import type { Book } from '../../portfolio/book.ts'
 import { exposedAssets } from '../../portfolio/margin/liquidation.ts'
@@ -30,6 +31,8 @@ export interface StressWish {
 }
 
 const TAIL_LEVEL = 0.99
+/** Points of volatility added in the map: today's is among them. */
+const VOLATILITIES: readonly number[] = Array.from({ length: 13 }, (_, i) => (i - 2) / 10)
 /** Events of the worst path that are shown. */
 const EVENTS_SHOWN = 40
 
@@ -49,6 +52,7 @@ export async function stressFacts(terminal: Terminal, desk: Desk, wish: StressWi
   const optionHalfSpread = spreads.length > 0 ? Math.max(...spreads) : DEFAULT_STRESS.optionHalfSpread
   const settings = { optionHalfSpread }
   const rules = wish.breakers ? (usualProtection(book) ?? []) : []
+  requireGasPriced(wish.scenarios, desk)
   const runs = wish.scenarios.map((scenario, index) => {
     terminal.progress(`scenario ${index + 1} of ${wish.scenarios.length}: ${scenario.name}`)
     const guarded = runCascade(book, view, scenario, { settings, rules })
@@ -56,7 +60,7 @@ export async function stressFacts(terminal: Terminal, desk: Desk, wish: StressWi
     return { guarded, bare }
   })
   terminal.progress('spot against volatility')
-  const map = heatMap(book, view)
+  const map = heatMap(book, view, { volatilities: VOLATILITIES })
   terminal.progress('smallest shocks that hurt')
   const reverse = reverseStress(book, view, { seed: wish.seed })
   terminal.progress('history')
@@ -77,6 +81,20 @@ export async function stressFacts(terminal: Terminal, desk: Desk, wish: StressWi
     tailMissing: missing,
     rules: rules.map(({ name }) => name),
   }
+}
+
+/** Gas in gwei is paid in ETH: without its price nothing on a chain could be closed at a known cost. */
+function requireGasPriced(scenarios: readonly Scenario[], { market, book }: Desk): void {
+  const paying = book.accounts.filter(({ venue }) => market.view.transactionCost(venue) > 0)
+  if (paying.length === 0 || market.view.spot('ETH') > 0) return
+  const found = scenarios.find(({ steps }) =>
+    steps.some(({ shocks }) => shocks.some((shock) => shock.shock === 'gas' && shock.mode === 'gwei')),
+  )
+  if (!found) return
+  throw new GimbalError('argument-invalid', 'A scenario states gas in gwei, and the market has no price of ETH', {
+    scenario: found.name,
+    venues: paying.map(({ venue }) => venue).join(' '),
+  })
 }
 
 function scenarioFacts(guarded: CascadeResult, bare: CascadeResult): ScenarioFacts {
