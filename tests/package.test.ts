@@ -211,7 +211,7 @@ test('the README’s program that learns is better than the last value where the
   const [judged, t] = runProgram(PROGRAMS[1]!)
   expect(judged).toBeGreaterThan(200)
   expect(t).toBeGreaterThan(-1.65)
-  const [, other] = runProgram(PROGRAMS[1]!.replace('seed: 7,', 'seed: 2,'))
+  const [, other] = runProgram(PROGRAMS[1]!.replace('seed: 4,', 'seed: 2,'))
   expect(other).toBeLessThan(-1.65)
 })
 
