@@ -30,13 +30,12 @@ export const STUDY_SETTINGS: Readonly<Record<string, SettingValue>> = {
   collateral: 'keep',
 }
 
-/** What a market needs whose options are told a few times a day. Everything else of the gate is its default. */
-export const STUDY_RISK: readonly string[] = [
-  'breakers.stale-data=off',
-  'breakers.trade-loss.limit=0.15',
-  'limits.instrument.takerCollarBps=3000',
-  'limits.instrument.collarBps=3000',
-]
+/**
+ * Changes of the gate a study makes; everything else is its default. The tail of losses is learnt per dollar of gross exposure,
+ * which counts options at their premium and coins held as margin not at all: next to a small position the coins' own moves look like
+ * ruin, and the pause would stop the hedges too. The loss of a trade counts them as part of it, so it is given room for their fall.
+ */
+export const STUDY_RISK: readonly string[] = ['breakers.expected-shortfall=off', 'breakers.trade-loss.limit=0.2']
 
 /** Rows of options further apart than this belong to two chains. */
 const CHAIN_GAP_US = 120 * SECOND_US
@@ -88,7 +87,7 @@ export function hedgeRules(universe: Universe, asset: string): HedgeRule[] {
   const two = known.slice(0, 2)
   const rules = [
     { name: 'daily', label: 'daily', settings: { rule: 'interval', hedgeMinutes: 1440 } },
-    { name: 'band', label: 'delta band', settings: { rule: 'band' } },
+    { name: 'band', label: 'delta band', settings: { rule: 'band', bandShare: 0.02 } },
     { name: 'whalley-wilmott', label: 'Whalley-Wilmott', settings: { rule: 'whalley-wilmott' } },
   ]
   const over = (hedges: readonly string[], where: string, more: Readonly<Record<string, SettingValue>>): HedgeRule[] =>
@@ -242,7 +241,7 @@ const STUDY_ASSUMPTIONS: readonly Assumption[] = [
   },
   {
     about: 'gate',
-    text: `limits and breakers at their defaults but for ${STUDY_RISK.join(', ')}: options are told a few times a day, and their quotes are wide. The policy trades on quotes of the last seconds only`,
+    text: `limits and breakers at their defaults but for ${STUDY_RISK.join(', ')}: both count the moves of coins held as margin with those of the position. The policy trades on quotes of the last seconds only`,
   },
 ]
 

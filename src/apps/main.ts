@@ -356,6 +356,13 @@ export function buildProgram(): Command {
     )
     .addOption(new Option('--risk <key=value>', RISK_OPTION).argParser(collect).default([], 'defaults'))
     .option('--out <dir>', 'where runs, ledger and page go', 'out')
+    .option('--book <file>', 'hedge this book now instead: perpetuals to trade, with costs and margin')
+    .option('--chain <file>', 'with --book: the market, from a snapshot of a chain')
+    .option('--market <file>', 'with --book: the market, from a file of figures')
+    .option('--at <time>', 'with --book and --catalog: the moment, UTC; its last row when absent')
+    .addOption(
+      new Option('--target <asset=units>', 'with --book: delta wanted; repeatable').argParser(collect).default([], '0'),
+    )
     .action(act(async () => (await import('./commands/hedge.ts')).hedge))
 
   deskBook(

@@ -2,8 +2,11 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { GimbalError } from '../../core/errors.ts'
 import { hedgeVerdict, renderHedgeStudy } from '../../report/hedgePage.ts'
 import type { HedgeStudyResult } from '../../report/hedgeResult.ts'
+import { frameOf, openDesk, printFrame } from '../desk/deskInput.ts'
+import { DEFAULT_WISH, type HedgeProposal, proposeHedges } from '../hedgeProposal.ts'
 import { runHedgeStudy, studyAsset } from '../hedgeStudy.ts'
 import { runData } from '../runData.ts'
 import { type DataPlan, riskFrom } from '../runPlan.ts'
@@ -34,10 +37,116 @@ export interface HedgeOptions {
   readonly cash: readonly string[]
   readonly risk: readonly string[]
   readonly out: string
+  readonly book?: string
+  readonly chain?: string
+  readonly market?: string
+  readonly at?: string
+  readonly target: readonly string[]
+}
+
+/** @throws {GimbalError} `argument-invalid` for options of the one question put to the other. */
+export async function hedge(terminal: Terminal, options: HedgeOptions): Promise<number> {
+  if (options.book !== undefined) return propose(terminal, options, options.book)
+  for (const name of ['chain', 'market', 'at'] as const)
+    if (options[name] !== undefined)
+      throw new GimbalError('argument-invalid', `--${name} belongs to --book`, { given: options[name] })
+  return study(terminal, options)
+}
+
+/** What to trade now to hedge a book. Exit code 3 when an account could be liquidated afterwards, or something cannot be hedged. */
+async function propose(terminal: Terminal, options: HedgeOptions, path: string): Promise<number> {
+  const { catalog, chain, market: given, at, bars, seed, out } = options
+  const targets = Object.fromEntries(
+    Object.entries(pairs(options.target, '--target')).map(([asset, units]) => [
+      asset,
+      numberOption(units, `--target ${asset}`),
+    ]),
+  )
+  const desk = await openDesk(terminal, {
+    book: path,
+    ...(catalog === undefined ? {} : { catalog }),
+    ...(chain === undefined ? {} : { chain }),
+    ...(given === undefined ? {} : { market: given }),
+    ...(at === undefined ? {} : { at }),
+    ...(bars === undefined ? {} : { bars }),
+    seed,
+    out,
+  })
+  const { market, book } = desk
+  const wish = { ...DEFAULT_WISH, targets }
+  const proposal = proposeHedges(book, market.view, wish)
+  printFrame(terminal, frameOf(market, desk))
+  printProposal(terminal, proposal)
+  terminal.result({ ...frameOf(market, desk), wish, proposal })
+  const sound =
+    proposal.margin.every(({ liquidatableAfter }) => !liquidatableAfter) &&
+    proposal.assets.every(({ refusal }) => refusal === '')
+  return sound ? EXIT.ok : EXIT.found
+}
+
+const figure = (value: number, digits = 5) => (Number.isFinite(value) ? String(Number(value.toPrecision(digits))) : '–')
+
+function printProposal(terminal: Terminal, { assets, margin, cost, fundingPerDay }: HedgeProposal): void {
+  terminal.line()
+  terminal.table(
+    ['asset', 'price', 'delta', 'after', 'wanted', 'gamma', 'vega', 'theta', 'σ a day $', 'after'],
+    assets.map((each) => [
+      each.asset,
+      figure(each.price, 7),
+      figure(each.before.delta),
+      figure(each.after.delta),
+      figure(each.target),
+      figure(each.after.gamma),
+      figure(each.after.vega),
+      figure(each.after.theta),
+      money(each.deviationBefore),
+      money(each.deviationAfter),
+    ]),
+  )
+  for (const { asset, refusal, volatilityAssumed, volatility } of assets) {
+    if (refusal !== '') terminal.prose(`${asset} is not hedged: ${refusal}`, 2)
+    else if (volatilityAssumed)
+      terminal.prose(`${asset}: no options tell its volatility; ${volatility} a year is assumed`, 2)
+  }
+  const trades = assets.flatMap((each) => each.trades)
+  terminal.line()
+  if (trades.length === 0) terminal.line('Nothing is worth trading.')
+  else
+    terminal.table(
+      ['trade', 'venue', 'units', 'dollars', 'price', 'spread', 'fee', 'impact', 'funding a day'],
+      trades.map((each) => [
+        `${each.units > 0 ? 'buy' : 'sell'} ${each.asset} perpetual`,
+        each.venue,
+        figure(Math.abs(each.units)),
+        money(Math.abs(each.notional)),
+        figure(each.price, 7),
+        money(each.spread),
+        money(each.fee),
+        money(each.impact),
+        money(each.fundingPerDay),
+      ]),
+    )
+  terminal.line(`cost ${money(cost)} dollars; funding paid ${money(fundingPerDay)} dollars a day`)
+  terminal.line()
+  terminal.table(
+    ['account', 'rules', 'initial $', 'after', 'maint $', 'after', 'equity $', 'after'],
+    margin.map((each) => [
+      each.venue,
+      each.engine,
+      money(each.initialBefore),
+      money(each.initialAfter),
+      money(each.maintenanceBefore),
+      money(each.maintenanceAfter),
+      money(each.equityBefore),
+      money(each.equityAfter),
+    ]),
+  )
+  for (const { venue, liquidatableAfter } of margin)
+    if (liquidatableAfter) terminal.prose(`${venue} COULD BE LIQUIDATED after these trades`, 2)
 }
 
 /** Runs the study and writes its page. */
-export async function hedge(terminal: Terminal, options: HedgeOptions): Promise<number> {
+async function study(terminal: Terminal, options: HedgeOptions): Promise<number> {
   riskFrom(options.risk)
   const seed = numberOption(options.seed, '--seed', 0)
   const settings = pairs(options.set, '--set')
