@@ -18,6 +18,7 @@ export {
   PriceStatus,
   type SpotOptionTerms,
 } from './black76.ts'
+export { type DigitalPrice, type DigitalTerms, digitalBySpread, digitalOption } from './digital.ts'
 export {
   type ExpiryFit,
   type ExpiryOutcome,
@@ -36,6 +37,14 @@ export {
   parityForward,
   parityLine,
 } from './forwardCurve.ts'
+export {
+  type HestonModel,
+  type HestonOption,
+  type HestonPrice,
+  hestonEstimate,
+  hestonMeanVariance,
+  hestonPrice,
+} from './heston.ts'
 export {
   impliedTotalVolatility,
   impliedVolatility,
@@ -56,6 +65,42 @@ export {
   QuoteStatus,
   type QuoteStatusName,
 } from './optionQuotes.ts'
+export {
+  expectedPremium,
+  PANOPTIC_SPREAD,
+  type PerpetualGreeks,
+  type PerpetualLeg,
+  type PerpetualRun,
+  type PoolStretch,
+  perpetualOption,
+  perpetualRange,
+  premiumMultiples,
+  type RangeUse,
+  runPerpetual,
+} from './perpetualOption.ts'
+export {
+  arbitrageShare,
+  expectedPoolValue,
+  feeImpliedVolatility,
+  lambertVolatility,
+  lossVersusRebalancing,
+  type PoolGreeks,
+  type PoolRange,
+  type PoolTrading,
+  poolFees,
+  poolGreeks,
+} from './poolLiquidity.ts'
+export {
+  nextNormalisation,
+  type PowerGreeks,
+  type PowerMarket,
+  type PowerTerms,
+  powerFundingRate,
+  powerImpliedVolatility,
+  powerPerpetual,
+  powerRatio,
+  SQUEETH,
+} from './powerPerpetual.ts'
 export { CALL, PUT, type Right } from './right.ts'
 export { fitSabr, type Sabr, type SabrFit, sabrVolatility } from './sabr.ts'
 export {
@@ -96,4 +141,13 @@ export {
   type Verdict,
 } from './sviArbitrage.ts'
 export { type PlainSurface, type SurfaceSlice, SviSurface } from './sviSurface.ts'
+export { varianceSwapVolatility, volatilityIndex } from './varianceSwap.ts'
+export {
+  type IndexExpiry,
+  type ListedStrip,
+  type ListedVariance,
+  listedVariance,
+  listedVolatilityIndex,
+  type VolatilityIndex,
+} from './volatilityIndex.ts'
 export type { VolatilitySurface } from './volatilitySurface.ts'

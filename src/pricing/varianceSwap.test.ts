@@ -77,3 +77,11 @@ test('what strikes make up grows with them, from nothing to all; without skew ea
   expect(share(-9, 0) + share(0, 9)).toBeCloseTo(1, 9)
   expect(share(-9, 0)).toBeGreaterThan(0.5)
 })
+
+test("wings at Lee's bound have no fair variance, and those below it do", () => {
+  // Slope of the left wing b(1 − ρ): 2, then 1.2.
+  const at = (b: number) =>
+    varianceSwapVolatility(surfaceOf({ a: 0.01, b, rho: -0.5, m: 0, sigma: 0.2 }, 0.5), 0.5 * YEAR_US)
+  expect(at(2 / 1.5)).toBeNaN()
+  expect(at(0.8)).toBeGreaterThan(at(0.4))
+})

@@ -10,7 +10,7 @@
  */
 
 import { normalisedBlack } from './normalisedBlack.ts'
-import type { SviSurface } from './sviSurface.ts'
+import type { VolatilitySurface } from './volatilitySurface.ts'
 
 const YEAR_US = 365 * 86_400_000_000
 /** Simpson's panels between two borders, and the width of a border in deviations at the money. */
@@ -18,8 +18,10 @@ const PANELS = 160
 const STRETCH = 4
 /** A stretch that adds less than this share is the last. */
 const NEGLIGIBLE = 1e-11
-/** No wing the surface allows is heavier than Lee's; beyond this log-moneyness doubles end. */
+/** Beyond this log-moneyness doubles end. */
 const FAR = 300
+/** What the last stretch before it may still add, as a share: more, and the sum is not known. */
+const UNFINISHED = 1e-8
 
 /** A variance swap priced off a surface. */
 export interface VarianceSwap {
@@ -30,12 +32,13 @@ export interface VarianceSwap {
 }
 
 /**
- * The variance swap to an expiry. Both figures are NaN at or before the surface's time.
+ * The variance swap to an expiry. Both figures are NaN at or before the surface's time, and where the left wing is so near Lee's
+ * bound of 2 that the sum does not end: at the bound itself the swap is worth more than any amount.
  *
  * @param from Log-moneyness of the least strike believed, at most 0; and of the greatest, at least 0. Everything when absent.
  */
 export function varianceSwap(
-  surface: SviSurface,
+  surface: VolatilitySurface,
   expiryUs: number,
   from = Number.NEGATIVE_INFINITY,
   to = Number.POSITIVE_INFINITY,
@@ -65,6 +68,7 @@ function sideSum(at: (k: number) => number, first: number, border: number): { su
     if (border >= to) quoted += added
     else if (border > from) quoted += simpson(at, from, border)
     if (added < NEGLIGIBLE * sum) break
+    if (to === FAR && added > UNFINISHED * sum) return { sum: Number.NaN, quoted: Number.NaN }
     from = to
     // Fat wings fall off slowly and are smooth.
     width *= 1.5
@@ -73,7 +77,7 @@ function sideSum(at: (k: number) => number, first: number, border: number): { su
 }
 
 /** Volatility of {@link varianceSwap}. */
-export function varianceSwapVolatility(surface: SviSurface, expiryUs: number): number {
+export function varianceSwapVolatility(surface: VolatilitySurface, expiryUs: number): number {
   return varianceSwap(surface, expiryUs).volatility
 }
 
@@ -85,6 +89,6 @@ function simpson(at: (k: number) => number, from: number, to: number): number {
 }
 
 /** Volatility of the variance swap over the next `days`, 30 unless told: a volatility index in the manner of VIX and DVOL. */
-export function volatilityIndex(surface: SviSurface, days = 30): number {
+export function volatilityIndex(surface: VolatilitySurface, days = 30): number {
   return varianceSwapVolatility(surface, surface.timeUs + (days * YEAR_US) / 365)
 }
