@@ -21,7 +21,7 @@ const FOLDER = mkdtempSync(join(tmpdir(), 'gimbal-cli-'))
 const VERBS = [
   ...['demo', 'import', 'fetch', 'catalog', 'backtest', 'policies'],
   ...['features', 'research', 'train', 'models', 'ledger'],
-  ...['price'],
+  ...['price', 'surface', 'greeks', 'margin', 'stress'],
   ...['replay', 'report', 'paper', 'venue', 'worker', 'doctor'],
 ]
 const BARS = 3 * 288
