@@ -74,7 +74,7 @@ export interface AssetHedge {
   readonly target: number
   readonly before: { readonly delta: number; readonly gamma: number; readonly vega: number; readonly theta: number }
   readonly after: { readonly delta: number; readonly gamma: number; readonly vega: number; readonly theta: number }
-  /** Of the delta's profit over the horizon, dollars. */
+  /** Of the profit of delta and of the perpetuals' basis over the horizon, dollars. */
   readonly deviationBefore: number
   readonly deviationAfter: number
   readonly trades: readonly ProposedHedge[]
@@ -166,11 +166,20 @@ function hedgeAsset(
   const target = wish.targets[asset] ?? 0
   const exposed = (greeks.delta - target) * price
   const variance = (volatility * volatility * wish.horizonHours) / YEAR_HOURS
+  const candidates = candidatesOf(book, view, asset)
+  const basis = (BASIS_DEVIATION * BASIS_DEVIATION * wish.horizonHours) / DAY_HOURS
+  const deviation = (dollars: number, holdings: ArrayLike<number>) => {
+    let squares = 0
+    for (let j = 0; j < holdings.length; j++) squares += holdings[j]! ** 2
+    return Math.sqrt(dollars * dollars * variance + squares * basis)
+  }
   const common = {
     ...{ asset, price, volatility, volatilityAssumed: !(told > 0), target, before: greeks },
-    deviationBefore: Math.abs(exposed) * Math.sqrt(variance),
+    deviationBefore: deviation(
+      exposed,
+      candidates.map((each) => each.held),
+    ),
   }
-  const candidates = candidatesOf(book, view, asset)
   const worth = bookValue(book, view)
   const refusal = !(worth > 0)
     ? 'the book is worth nothing, or its worth is not known'
@@ -180,7 +189,6 @@ function hedgeAsset(
   if (refusal !== '' || exposed === 0)
     return { ...common, after: greeks, deviationAfter: common.deviationBefore, trades: [], refusal }
   const n = candidates.length
-  const basis = (BASIS_DEVIATION * BASIS_DEVIATION * wish.horizonHours) / DAY_HOURS
   const covariance = new Float64Array(n * n).fill(variance)
   for (let j = 0; j < n; j++) covariance[j * n + j]! += basis
   // What is held already is part of the delta: the rest of the book is what the holdings are set against.
@@ -222,11 +230,10 @@ function hedgeAsset(
   const after = afterTrades(book, view, candidates, trades)
   const row = greeksTable(after, view).assets.find((each) => each.asset === asset)?.greeks ?? greeks
   const left = (row.delta - target) * price
-  const noise = candidates.reduce((sum, _, j) => sum + holdings[j]! ** 2, 0) * basis
   return {
     ...common,
     after: { delta: row.delta, gamma: row.gamma, vega: row.vega, theta: row.theta },
-    deviationAfter: Math.sqrt(left * left * variance + noise),
+    deviationAfter: deviation(left, holdings),
     trades,
     refusal: '',
   }

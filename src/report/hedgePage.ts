@@ -60,7 +60,7 @@ export function hedgeVerdict(result: HedgeStudyResult): string {
     best.hedgeCost >= 0
       ? `for ${dollars(best.hedgeCost)} of fees, slippage and funding`
       : `and was paid ${dollars(-best.hedgeCost)}, funding exceeding fees and slippage`
-  return `Hedging (${best.label}) took ${percent(1 - best.varianceShare, 1)} of the variance ${cost}; unexplained at most ${percent(residual, 2)} of what moved. No edge is claimed: ${span}.`
+  return `Hedging (${best.label}) took ${percent(1 - best.varianceShare, 1)} of the variance ${cost}; unexplained at most ${percent(residual, 2)} of what moved. The book made ${signedDollars(best.profit)} so and ${signedDollars(alone.profit)} left alone. No edge is claimed: ${span}.`
 }
 
 /** Renders the page. The same result is always the same bytes, but for the seconds it took. */
@@ -126,9 +126,10 @@ function runTable({ variants }: HedgeStudyResult): string {
     whole(each.hedgeCost),
     whole(each.hedgeTurnover),
     count(each.hedgeTrades),
-    share(Math.max(Number.NaN, ...each.margin.map(({ maintenanceUseMax }) => maintenanceUseMax ?? 0)), 0) === NONE
-      ? share(Math.max(...each.margin.map(({ maintenanceUseMax }) => maintenanceUseMax ?? 0)), 0)
-      : NONE,
+    share(
+      each.margin.length > 0 ? Math.max(...each.margin.map(({ maintenanceUseMax }) => maintenanceUseMax ?? 0)) : null,
+      0,
+    ),
     share(each.explanation.residualShare, 2),
     count(each.riskEvents.count),
   ])
@@ -262,7 +263,7 @@ function explained(result: HedgeStudyResult): string {
   )
   const gap = Math.max(...result.variants.map(({ explanation }) => explanation.ledgerGap))
   const unpriced = result.variants.reduce((sum, { explanation }) => sum + explanation.unpriced, 0)
-  return `<div class="grid">${shown.map(waterfallOf).join('')}</div>${all}${note(
+  return `<div class="pair">${shown.map(waterfallOf).join('')}</div>${all}${note(
     `The parts and the coins’ own part add up to the change of the ledger’s equity in every step; the greatest difference was ${dollars(gap)}. ${unpriced === 0 ? 'Nothing held was without a price at a chain.' : `${count(unpriced)} times something held had no price.`} Residual over the whole, signs cancelling: ${result.variants.map(({ label, explanation }) => `${escaped(label)} ${share(explanation.netResidualShare, 2)}`).join(', ')}.`,
   )}${sharesTable(`By venue: ${best.label}`, best.explanation.venues, columns)}<details><summary>By day: ${escaped(best.label)}</summary>${sharesTable(`By day: ${best.label}`, best.explanation.days, columns)}</details>`
 }
@@ -275,11 +276,14 @@ function sharesTable(
   return table(
     caption,
     ['', ...columns.map(([, word]) => word), 'profit'],
-    shares.map(({ name, parts, profit }) => [
-      escaped(name),
-      ...columns.map(([part]) => signedWhole(parts[part])),
-      signedWhole(profit - parts.collateral),
-    ]),
+    // Venues where nothing happened are left out.
+    shares
+      .filter(({ parts }) => Object.values(parts).some((part) => Math.abs(part) >= 0.005))
+      .map(({ name, parts, profit }) => [
+        escaped(name),
+        ...columns.map(([part]) => signedWhole(parts[part])),
+        signedWhole(profit - parts.collateral),
+      ]),
   )
 }
 
@@ -396,6 +400,9 @@ function notes({ assumptions, variants }: HedgeStudyResult): string {
 }
 
 const HEDGE_STYLE = `
+header.top{padding-top:18px}
+.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));gap:8px 36px;align-items:start}
+.pair .waterfall th{width:170px}.pair .track{width:auto}
 .scatter svg{width:100%;max-width:860px;height:auto;overflow:visible}
 .scatter text{fill:var(--soft);font-size:12px}
 .scatter .lead{stroke:var(--soft);stroke-width:.7;opacity:.5;fill:none}
