@@ -1,14 +1,19 @@
 /**
  * Goal: an index from listed strikes is the swap of the smile behind them, but for what it says is missing.
  *
- * Method: chains listed off a surface whose fair variance is known; the VIX's own sum by hand.
+ * Method: chains listed off a surface whose fair variance is known; the VIX's own sum by hand;
+ * real chains of Deribit against the same swap off the surface that is fitted to their quotes.
  */
 
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { GimbalError } from '../core/errors.ts'
 import { black76Price } from './black76.ts'
+import { fitSurface } from './fitSurface.ts'
 import { ForwardCurve } from './forwardCurve.ts'
-import type { OptionQuotes } from './optionQuotes.ts'
+import { forwardCurveOf, type OptionQuotes } from './optionQuotes.ts'
 import { ssviRaw } from './ssvi.ts'
 import { SviSurface } from './sviSurface.ts'
 import { varianceSwapVolatility, volatilityIndex } from './varianceSwap.ts'
@@ -106,4 +111,46 @@ test('a chain that cannot tell is refused by name', () => {
   const { markVolatility: _, ...bare } = quotes
   expect(() => listedVolatilityIndex(bare, curve)).toThrow(GimbalError)
   expect(() => listedVariance({ strike: [2, 1], call: [1, 1], put: [1, 1], forward: 1, years: 1 })).toThrow(/ascend/)
+})
+
+const folder = join(process.env['GIMBAL_SHARED'] ?? '../shared', 'data/options/deribit')
+const present = existsSync(folder)
+
+/** Quotes and marks of one coin in a snapshot of Deribit's chain. */
+function snapshot(path: string, coin: string): OptionQuotes {
+  const [header, ...lines] = gunzipSync(readFileSync(path)).toString().trim().split('\n')
+  const names = header!.split(',')
+  const rows = lines
+    .map((line) => Object.fromEntries(line.split(',').map((cell, i) => [names[i]!, cell])))
+    .filter((row) => row['currency'] === coin)
+  const column = (of: (row: Record<string, string>) => number) => Float64Array.from(rows, of)
+  return {
+    asset: coin,
+    timeUs: Date.parse(rows[0]!['timestamp']!) * 1000,
+    settlement: 'coin',
+    right: Int8Array.from(rows, (row) => (row['option_type'] === 'call' ? 1 : -1)),
+    strike: column((row) => Number(row['strike'])),
+    expiryUs: column((row) => Date.parse(row['expiry_datetime']!) * 1000),
+    bid: column((row) => Number(row['bid_price'])),
+    ask: column((row) => Number(row['ask_price'])),
+    forward: column((row) => Number(row['underlying'])),
+    markVolatility: column((row) => Number(row['implied_volatility'])),
+  }
+}
+
+test(`marks of Deribit give the index of a surface fitted to its quotes, less what is not listed${present ? '' : ' (not checked: no such data here)'}`, () => {
+  if (!present) return
+  const files = readdirSync(folder).sort()
+  for (const i of [0, 60, 120])
+    for (const coin of ['BTC', 'ETH']) {
+      const quotes = snapshot(join(folder, files[i]!), coin)
+      const { volatility, truncated, near: before } = listedVolatilityIndex(quotes, forwardCurveOf(quotes))
+      const fitted = volatilityIndex(fitSurface(quotes).surface)
+      // Over sixty snapshots the listed figure was 1.6 % below the fitted one in the middle, 7.4 % at most where fewer than
+      // twenty strikes are listed: there flat wings say too little of what is missing.
+      expect(volatility / fitted).toBeLessThan(1.01)
+      expect((volatility + truncated) / fitted).toBeGreaterThan(before.strikes < 30 ? 0.93 : 0.97)
+      expect(truncated).toBeGreaterThanOrEqual(0)
+      expect(truncated).toBeLessThan(0.015)
+    }
 })
