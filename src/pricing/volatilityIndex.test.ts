@@ -77,7 +77,7 @@ test('marks in coins say the same as volatilities', () => {
   expect(byPrice.volatility).toBeCloseTo(byVolatility.volatility, 12)
 })
 
-test('what strikes at the ends leave out is told to a third of itself', () => {
+test('of what strikes at the ends leave out more than half is told, and never too much', () => {
   const whole = listedVolatilityIndex(listed(500, 10_000, 400_000), curve)
   const cut = listedVolatilityIndex(listed(500, 72_000, 115_000), curve)
   const missing = whole.volatility - cut.volatility
@@ -146,7 +146,7 @@ test(`marks of Deribit give the index of a surface fitted to its quotes, less wh
       const quotes = snapshot(join(folder, files[i]!), coin)
       const { volatility, truncated, near: before } = listedVolatilityIndex(quotes, forwardCurveOf(quotes))
       const fitted = volatilityIndex(fitSurface(quotes).surface)
-      // Over sixty snapshots the listed figure was 1.6 % below the fitted one in the middle, 7.4 % at most where fewer than
+      // Over sixty chains the listed figure was 1.6 % below the fitted one in the middle, 7.4 % at most where fewer than
       // twenty strikes are listed: there flat wings say too little of what is missing.
       expect(volatility / fitted).toBeLessThan(1.01)
       expect((volatility + truncated) / fitted).toBeGreaterThan(before.strikes < 30 ? 0.93 : 0.97)
