@@ -118,7 +118,9 @@ function printMargin(terminal: Terminal, { accounts, moves, optimised }: MarginF
   }
   if (!optimised) return
   terminal.line()
-  terminal.prose('The same deltas at the least cost of capital:')
+  const { initialBefore, initial, trading, carry, horizonDays, feasible, violations } = optimised
+  terminal.prose('The same deltas at the least cost of capital, every account surviving three deviations of a day:')
+  if (!feasible) terminal.prose(`NOT POSSIBLE: ${violations.join('; ')} missing; what comes nearest:`, 2)
   for (const { name, size, cost } of optimised.trades)
     terminal.prose(
       `${size > 0 ? 'buy' : 'sell'} ${units(Math.abs(size))} of ${name} (costs ${cost.toFixed(2)} dollars)`,
@@ -130,10 +132,8 @@ function printMargin(terminal: Terminal, { accounts, moves, optimised }: MarginF
       `${moved > 0 ? 'put' : 'take'} ${units(Math.abs(moved))} ${currency} ${moved > 0 ? 'into' : 'out of'} ${venue}`,
       2,
     )
-  const { initialBefore, initial, trading, carry, horizonDays, feasible, violations } = optimised
   terminal.prose(
     `initial margin ${whole(initialBefore)} before, ${whole(initial)} after; trading costs ${trading.toFixed(2)}, carry of the trades ${carry.toFixed(2)} over ${horizonDays} days, in dollars`,
     2,
   )
-  if (!feasible) terminal.prose(`not all rules can be met: ${violations.join('; ')}`, 2)
 }

@@ -67,11 +67,16 @@ function requirePriced({ book, market }: Awaited<ReturnType<typeof openDesk>>): 
 
 const whole = (value: number) => (Number.isFinite(value) ? Math.round(value).toLocaleString('en-US') : '–')
 
+/** Four digits of every factor: whole ones are in the twin. */
+function shortened(text: string): string {
+  return text.replace(/\d+\.\d{4,}/g, (digits) => String(Number(Number(digits).toPrecision(5))))
+}
+
 function printStress(terminal: Terminal, found: StressFacts): void {
   const { scenarios, deadly, heatMap, rules, tail, tailMissing } = found
   terminal.line()
   terminal.table(
-    ['scenario', 'profit $', 'least equity $', 'outcome', 'without breakers', 'profit then $', 'costs $'],
+    ['scenario', 'profit $', 'least equity $', 'outcome', 'without breakers', 'profit then $', 'not market $'],
     scenarios.map((each) => [
       each.name.length > 34 ? `${each.name.slice(0, 33)}…` : each.name,
       whole(each.end - each.start),
@@ -82,6 +87,7 @@ function printStress(terminal: Terminal, found: StressFacts): void {
       whole(Object.values(each.losses).reduce((sum, loss) => sum + loss, 0) - each.losses.market),
     ]),
   )
+  terminal.prose('Not market: what trading, liquidation, funding and gas took, with breakers; negative is a gain.', 2)
   terminal.prose(rules.length > 0 ? `Breakers: ${rules.join(', ')}.` : 'Breakers are off.', 2)
   const said = `${count(scenarios.length, 'scenario')}, equity ${whole(found.equity)} dollars`
   terminal.prose(deadly.length > 0 ? `NOT SURVIVED of ${said}: ${deadly.join(', ')}` : `Survived: all of ${said}`, 2)
@@ -97,7 +103,7 @@ function printStress(terminal: Terminal, found: StressFacts): void {
   const nearest = (harm: string, shock: ReverseShock | undefined) =>
     terminal.prose(
       shock
-        ? `Smallest shock ${harm}: ${shock.distance.toFixed(2)} σ of ${span(found.reverseHorizonUs)}: ${shock.text}`
+        ? `Smallest shock ${harm}: ${shock.distance.toFixed(2)} σ of ${span(found.reverseHorizonUs)}: ${shortened(shock.text)}`
         : `No shock within reach ${harm}.`,
     )
   nearest('that liquidates an account', found.liquidation)

@@ -5,7 +5,7 @@ import { GimbalError } from '../../core/errors.ts'
 import { dollarLike } from '../../market/instrument.ts'
 import type { Book } from '../../portfolio/book.ts'
 import { type Candidate, candidateFromView, sigmaMoves } from '../../portfolio/capital/capitalRequest.ts'
-import { proposeMoves, type TransferRoute } from '../../portfolio/capital/collateralMoves.ts'
+import { type MoveProposal, proposeMoves, type TransferRoute } from '../../portfolio/capital/collateralMoves.ts'
 import { highsSolver } from '../../portfolio/capital/highsSolver.ts'
 import { optimiseCapital } from '../../portfolio/capital/optimise.ts'
 import type { NamedMove } from '../../portfolio/collateral.ts'
@@ -51,7 +51,13 @@ export async function movesFacts(book: Book, view: MarketView, accounts: readonl
   const routes = routesOf(book, view)
   if (routes.length === 0) return { ...nothing, refusal: 'No account has a balance that could move to another.' }
   const wanted = { moves, marginRatio: 1, byUs: view.timeUs + DAY_US }
-  const found = proposeMoves(book, view, routes, wanted, await highsSolver())
+  let found: MoveProposal
+  try {
+    found = proposeMoves(book, view, routes, wanted, await highsSolver())
+  } catch (error) {
+    if (!(error instanceof GimbalError) || error.code !== 'solver-failed') throw error
+    return { ...nothing, refusal: `The solver gave up: ${error.message.split('\n')[0]}.` }
+  }
   return {
     survived,
     moves: found.moves.map(({ from, to, currency, units, cost, arrivesUs }) => {
@@ -115,13 +121,13 @@ export async function optimisedFacts(book: Book, view: MarketView): Promise<Opti
   const collateral = book.accounts.flatMap(({ margin, balances }, account) => {
     if (margin === undefined || !candidates.some((each) => each.account === account)) return []
     return Object.entries(balances)
-      .filter(([currency, units]) => dollarLike(currency) && units > 0)
+      .filter(([, units]) => units > 0)
       .map(([currency, units]) => ({ account, currency, depositMost: 1e9, withdrawMost: units }))
   })
   for (const { margin, balances } of book.accounts)
     if (margin === undefined)
       for (const [currency, units] of Object.entries(balances))
-        if (dollarLike(currency) && units > 0) cash[currency] = (cash[currency] ?? 0) + units
+        if (units > 0) cash[currency] = (cash[currency] ?? 0) + units
   const volatility = Object.fromEntries(
     coinsOf(book).map((asset) => {
       const said = impliedVolatility(asset, view)

@@ -219,6 +219,7 @@ export function marketOf(known: KnownMarkets, source: string): DeskMarket {
   const perpetual: Record<string, number> = {}
   const fundingPerDay: Record<string, number> = {}
   const liquidity: Record<string, Liquidity> = {}
+  const unseen = new Set<string>()
   for (const market of markets) {
     const { kind, venue, spec, takerBps } = market.instrument
     if (kind === 'option') {
@@ -238,11 +239,12 @@ export function marketOf(known: KnownMarkets, source: string): DeskMarket {
     }
     const shown = liquidityOf(market)
     liquidity[key] ??= shown ?? { ...ASSUMED, ...(takerBps > 0 ? { takerFee: takerBps / 10_000 } : {}) }
-    if (!shown)
-      assumptions.push(
-        `${key}: neither book nor touch with sizes is known; half spread ${ASSUMED.halfSpread * 1e4} bp and ${ASSUMED.depth / 1e6} million dollars a percent are assumed`,
-      )
+    if (!shown) unseen.add(key)
   }
+  if (unseen.size > 0)
+    assumptions.push(
+      `${[...unseen].join(', ')}: neither book nor touch with sizes is known; half spread ${ASSUMED.halfSpread * 1e4} bp and ${ASSUMED.depth / 1e6} million dollars a percent are assumed`,
+    )
   const chains: DeskChain[] = []
   for (const { asset, venue, indexes } of chainsIn(universe).values()) {
     const living = indexes.filter((index) => universe.at(index).expiryUs > timeUs)
