@@ -20,7 +20,7 @@ import { ended, type Said, startGimbal } from './commandLine.ts'
 
 const FOLDER = mkdtempSync(join(tmpdir(), 'gimbal-hedge-'))
 const gimbal = (...args: string[]): Promise<Said> => ended(startGimbal(FOLDER, args))
-const STUDY = ['hedge', '--days', '5', '--set', 'warmupHours=6', '--json']
+const STUDY = ['hedge', '--days', '4', '--set', 'warmupHours=6', '--json']
 
 let said: Said
 let again: Said
@@ -30,13 +30,13 @@ beforeAll(async () => {
   ensureBuilt()
   ;[said, again] = await Promise.all([gimbal(...STUDY), gimbal(...STUDY, '--out', 'again')])
   study = JSON.parse(readFileSync(join(FOLDER, 'out/hedge/study.json'), 'utf8'))
-}, 120_000)
+}, 300_000)
 afterAll(() => rmSync(FOLDER, { recursive: true, force: true }))
 
 describe('a study of a generated market', () => {
   test('ends well, says that the market is none, and claims no edge', () => {
     expect([said.code, study.provenance]).toEqual([0, 'synthetic'])
-    expect(hedgeVerdict(study)).toMatch(/No edge is claimed: 5 days of one market, 7 trials\.$/)
+    expect(hedgeVerdict(study)).toMatch(/No edge is claimed: 4 days of one market, 7 trials\.$/)
     expect(JSON.parse(said.out)).toMatchObject({ verdict: hedgeVerdict(study) })
   })
 
@@ -221,5 +221,5 @@ describe.skipIf(!there)(`recorded chains${there ? '' : ' (shared data absent: no
       expect(explanation.residualShare).toBeLessThan(0.05)
       expect(explanation.ledgerGap).toBeLessThan(0.01)
     }
-  }, 180_000)
+  }, 300_000)
 })

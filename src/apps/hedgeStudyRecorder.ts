@@ -230,10 +230,9 @@ export class HedgeRecorder implements Observer {
         after: now.book,
         settlement: (asset, expiryUs) => this.#settled.get(`${asset} ${expiryUs}`),
       })
-      this.#ledgerGap = Math.max(
-        this.#ledgerGap,
-        Math.abs(explained.profit + explained.deposits - (equity - from.equity)),
-      )
+      // What trades and flows made of the book, against what the ledger says: the book handed in as `after` must change nothing.
+      const booked = explained.profit + explained.deposits - explained.parts.unbooked
+      this.#ledgerGap = Math.max(this.#ledgerGap, Math.abs(booked - (equity - from.equity)))
       this.#take(explained, from.view, now.view)
     }
     this.#from = { ...now, equity }

@@ -47,8 +47,12 @@ const PARTS: readonly (readonly [keyof StudyParts, string, string])[] = [
   ['residual', 'residual', 'what nobody explains'],
 ]
 
-/** One sentence that claims no more than was measured. */
+/** Sentences that claim no more than was measured; for a terminal too, so without what only keeps lines together. */
 export function hedgeVerdict(result: HedgeStudyResult): string {
+  return verdictOf(result).replaceAll('\u2060', '')
+}
+
+function verdictOf(result: HedgeStudyResult): string {
   const best = leastVariance(result)
   const alone = result.variants[0]!
   const days = (result.snapshotsUs.at(-1)! - result.snapshotsUs[0]!) / DAY_US
@@ -402,7 +406,7 @@ function notes({ assumptions, variants }: HedgeStudyResult): string {
 const HEDGE_STYLE = `
 header.top{padding-top:18px}
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));gap:8px 36px;align-items:start}
-.pair .waterfall th{width:170px}.pair .track{width:auto}
+.pair .waterfall{table-layout:fixed}.pair .waterfall th{width:34%}.pair .waterfall .track{width:44%}
 .scatter svg{width:100%;max-width:860px;height:auto;overflow:visible}
 .scatter text{fill:var(--soft);font-size:12px}
 .scatter .lead{stroke:var(--soft);stroke-width:.7;opacity:.5;fill:none}
