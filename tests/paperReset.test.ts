@@ -269,6 +269,7 @@ describe('on the command line', () => {
       set: [],
       risk: [],
       model: [],
+      margin: [],
       models: 'models',
       account: 'a',
       seed: '1',

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { Random } from '../core/random.ts'
 import { bothObservers } from '../engine/bothObservers.ts'
 import type { EngineParts, Observer } from '../engine/engine.ts'
+import { marginAssumptions } from '../engine/marginDesk.ts'
 import { FileJournal } from '../journal/fileJournal.ts'
 import type { TapeIdentity } from '../journal/header.ts'
 import { dollarLike, type Universe } from '../market/instrument.ts'
@@ -166,6 +167,8 @@ export async function runBacktestJob(plan: RunPlan, data: RunData, settings: Run
       )
     }
   }
+  for (const [venue, text] of Object.entries(marginAssumptions(universe, plan.margins ?? {})))
+    assumptions.push({ about: `${venue}: margin watch`, text })
   const report = buildRunReport(run, {
     title: interrupted ? `${settings.title}, interrupted` : settings.title,
     mode: 'backtest',

@@ -12,7 +12,10 @@ import { gimbalVersion } from './version.ts'
 type Outcome = number | undefined
 
 const RISK_OPTION =
-  'limit or breaker: limits.leverageMax=3, breakers.daily-loss.limit=0.05, breakers.stale-data=off; repeatable'
+  'limit or breaker: limits.leverageMax=3, breakers.daily-loss.limit=0.05, breakers.stale-data=off, sizing=off; repeatable'
+
+const MARGIN_OPTION =
+  'margin engine of a venue, for the gate to watch: deribit=deribit-portfolio, deribit=none, or none for no venue; repeatable'
 
 const collect = (value: string, list: string[]): string[] => [...list, value]
 
@@ -198,6 +201,9 @@ export function buildProgram(): Command {
       'constant:20000:20000',
     )
     .addOption(new Option('--risk <key=value>', RISK_OPTION).argParser(collect).default([], 'defaults'))
+    .addOption(
+      new Option('--margin <venue=engine>', MARGIN_OPTION).argParser(collect).default([], 'the venue’s own rules'),
+    )
     .addOption(
       new Option('--model <name>', 'model to trade on, by name or identity; repeatable')
         .argParser(collect)
@@ -447,6 +453,9 @@ export function buildProgram(): Command {
         .default([], 'defaults'),
     )
     .addOption(new Option('--risk <key=value>', RISK_OPTION).argParser(collect).default([], 'defaults'))
+    .addOption(
+      new Option('--margin <venue=engine>', MARGIN_OPTION).argParser(collect).default([], 'the venue’s own rules'),
+    )
     .option('--catalog <dir>', 'catalog the venue plays; its generated market when absent')
     .addOption(
       new Option('--model <name>', 'model to trade on, by name or identity; repeatable')

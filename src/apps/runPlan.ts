@@ -5,6 +5,7 @@
 
 import { GimbalError } from '../core/errors.ts'
 import { Engine, type EngineParts, type Observer, type VenuePort } from '../engine/engine.ts'
+import { ownMargins, type VenueMargins } from '../engine/marginDesk.ts'
 import { MuteVenue } from '../engine/replayJournal.ts'
 import type { Json } from '../journal/header.ts'
 import { type Journal, NoJournal } from '../journal/journal.ts'
@@ -13,6 +14,7 @@ import type { Forecaster } from '../models/forecastDesk.ts'
 import { buildPolicy } from '../policies/registry.ts'
 import { DEFAULT_RISK, type RiskConfig } from '../risk/riskConfig.ts'
 import { RiskGate } from '../risk/riskGate.ts'
+import { DEFAULT_SIZING } from '../risk/sizing.ts'
 import { constantLatency, feedLatency, type LatencyModel } from '../sim/latencyModels.ts'
 import { queueModelNamed } from '../sim/queueModels.ts'
 import { ReplayedExchange } from '../sim/replayedExchange.ts'
@@ -48,6 +50,8 @@ export interface RunPlan {
   readonly seed: number
   /** Identities of the models the run trades on; none when absent. */
   readonly models?: readonly string[]
+  /** Margin engine by venue, for the gate to hear how much of its margin an account uses; none when absent. */
+  readonly margins?: VenueMargins
 }
 
 /** The replayed exchange's models by name. */
@@ -130,6 +134,7 @@ export function buildEngine(plan: RunPlan, universe: Universe, ports: RunPorts):
     cash: plan.cash,
     seed: plan.seed,
     ...(ports.forecasters ? { forecasters: ports.forecasters } : {}),
+    ...(plan.margins ? { margins: plan.margins } : {}),
     ...(ports.observer ? { observer: ports.observer } : {}),
   })
 }
@@ -153,8 +158,22 @@ export function buildExchange(plan: RunPlan, universe: Universe): ReplayedExchan
 }
 
 /**
+ * Margin engines of a run from `--margin`: `venue=engine`, `venue=none`, or `none` alone for all. Venues not named have the engine
+ * of their own rules where there is one that carries all their derivatives (`ownMargins`). What is named is checked by the engine.
+ *
+ * @returns To be spread into a plan: nothing where no venue is watched.
+ * @throws {GimbalError} `argument-invalid`.
+ */
+export function marginsFrom(asked: readonly string[], universe: Universe): { margins?: VenueMargins } {
+  if (asked.length === 1 && asked[0] === 'none') return {}
+  const named = Object.entries({ ...ownMargins(universe), ...pairs(asked, '--margin') })
+  const margins = Object.fromEntries(named.filter(([, engine]) => engine !== 'none'))
+  return Object.keys(margins).length > 0 ? { margins } : {}
+}
+
+/**
  * The default limits with changes by dotted path: `limits.leverageMax=3`, `breakers.daily-loss.limit=0.05`,
- * `breakers.stale-data=off`. Values `none` mean no limit.
+ * `breakers.stale-data=off`, `sizing=off`. Values `none` mean no limit.
  *
  * @throws {GimbalError} `config-invalid` for a path that does not exist; the gate checks the values.
  */
@@ -168,8 +187,13 @@ export function riskFrom(changes: readonly string[]): RiskConfig {
       new GimbalError('config-invalid', 'No such limit or breaker setting', {
         asked: path,
         examples:
-          'limits.leverageMax, limits.instrument.orderNotionalMax, breakers.daily-loss.limit, breakers.stale-data=off',
+          'limits.leverageMax, limits.instrument.orderNotionalMax, breakers.daily-loss.limit, breakers.stale-data=off, sizing=off',
       })
+    if (path === 'sizing' && (text === 'on' || text === 'off')) {
+      if (text === 'on') config['sizing'] = { ...DEFAULT_SIZING }
+      else delete config['sizing']
+      continue
+    }
     const value =
       text === 'none' ? Number.POSITIVE_INFINITY : text === '' || Number.isNaN(Number(text)) ? text : Number(text)
     if (parts[0] === 'breakers') {

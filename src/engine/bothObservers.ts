@@ -33,6 +33,7 @@ export function bothObservers(first: Observer, second: Observer): Observer {
     onGateAct: tell('onGateAct'),
     onGateReset: tell('onGateReset'),
     onForecast: tell('onForecast'),
+    onMargin: tell('onMargin'),
     onSample: (timeUs) => {
       for (const sample of samplers) sample(timeUs)
     },

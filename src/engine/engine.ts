@@ -30,6 +30,7 @@ import { ForecastDesk, type Forecaster } from '../models/forecastDesk.ts'
 import type { OpenOrder, Policy, PolicyContext } from '../policies/policy.ts'
 import { Ledger } from '../portfolio/portfolio.ts'
 import type { Gate, GateAct, GateReset, Scope } from '../risk/gate.ts'
+import { MarginDesk, type MarginReading, type VenueMargins } from './marginDesk.ts'
 
 /** Port: where acts go. It answers later, and only through `stepOrder` and `stepAccount`. */
 export interface VenuePort {
@@ -52,6 +53,8 @@ export interface Observer {
   onGateReset?(reset: GateReset): void
   /** A model spoke; the object is overwritten by its next forecast. */
   onForecast?(forecast: Forecast): void
+  /** A margin engine looked at an account, and the gate has been told. */
+  onMargin?(reading: MarginReading): void
   /** At most once per `sampleUs` of engine time, when a moment is over: every event of `timeUs` has been dealt with. */
   onSample?(timeUs: number): void
   readonly sampleUs?: number
@@ -69,6 +72,8 @@ export interface EngineOptions {
   readonly seed: number
   /** Models to run; they hear every row before the policies do. */
   readonly forecasters?: readonly Forecaster[]
+  /** Margin engine by venue: what the gate is told of margins. None when absent. */
+  readonly margins?: VenueMargins
   readonly observer?: Observer
 }
 
@@ -104,6 +109,9 @@ export class Engine implements EngineParts {
   readonly #venue: VenuePort
   readonly #observer: Observer | undefined
   readonly #desk: ForecastDesk | undefined
+  readonly #margin: MarginDesk | undefined
+  /** Forecasts of turbulence, one a model: each is overwritten by the next of its kind. */
+  readonly #turbulence: Forecast[] = []
   readonly #contexts: Context[]
   /** Policies to call per instrument. */
   readonly #listeners: Policy[][]
@@ -130,6 +138,11 @@ export class Engine implements EngineParts {
     this.gate = options.gate(this)
     const { forecasters = [] } = options
     this.#desk = forecasters.length > 0 ? new ForecastDesk(forecasters, options.universe, this.markets) : undefined
+    const { margins = {} } = options
+    this.#margin =
+      Object.keys(margins).length > 0
+        ? new MarginDesk(margins, options.universe, this.ledger, this.markets, options.cash)
+        : undefined
     const random = new Random(options.seed)
     this.#contexts = options.policies.map(
       (policy, index) => new Context(this, index, random.fork(`policy/${index}/${policy.name}`)),
@@ -171,6 +184,11 @@ export class Engine implements EngineParts {
 
   /** Earliest time at which `stepClock` has something to do; infinite when nothing is scheduled. */
   get nextClockUs(): number {
+    const others = this.#nextBesidesMarginUs
+    return this.#margin === undefined ? others : Math.min(others, this.#margin.dueUs)
+  }
+
+  get #nextBesidesMarginUs(): number {
     const timer = this.#timers.nextUs
     const gate = this.gate.nextClockUs
     // A sample due at t holds everything of t: it is taken a microsecond later.
@@ -190,12 +208,15 @@ export class Engine implements EngineParts {
       this.#carryOut()
       this.#tellForecasts()
     }
+    const margin = this.#margin
+    if (margin !== undefined && nowUs >= margin.dueUs) this.#lookAtMargins(margin)
     this.markets[instrument]!.apply(batch, row, nowUs)
     const spoken = this.#desk?.onRow(batch, row, instrument, nowUs) === true
     if ((batch.flags[row]! & Flag.END) === 0) {
       assert(!spoken, 'a sample that follows an event is taken at the end of its message')
       return
     }
+    if (margin !== undefined && nowUs >= margin.askUs) margin.ask(nowUs)
     if (spoken) this.#reportForecasts()
     this.gate.onMarket(instrument, nowUs)
     this.#carryOut()
@@ -210,9 +231,12 @@ export class Engine implements EngineParts {
     this.#advance(timeUs)
     const nowUs = this.clock.nowUs
     this.#journal.clock(nowUs)
+    // A moment only margins asked for is none to the gate's own checks: a run without the desk does not have it.
+    const forGate = this.#margin === undefined || nowUs >= this.#nextBesidesMarginUs
+    if (this.#margin !== undefined && nowUs >= this.#margin.dueUs) this.#lookAtMargins(this.#margin)
     const spoken = this.#desk?.sampleDue(nowUs - 1) === true
     if (spoken) this.#reportForecasts()
-    this.gate.onClock(nowUs)
+    if (forGate) this.gate.onClock(nowUs)
     this.#carryOut()
     if (spoken) this.#tellForecasts()
     for (let timer = this.#timers.take(nowUs); timer; timer = this.#timers.take(nowUs)) {
@@ -232,6 +256,7 @@ export class Engine implements EngineParts {
     if (event.kind === 'filled') {
       if (this.#alreadySeen(event)) return
       this.ledger.applyFill(event, referenceTick)
+      this.#margin?.onBooked(event.instrument, this.clock.nowUs)
     }
     if (working) this.#updateWorking(working, event)
     this.gate.onOrderEvent(event, working?.order)
@@ -248,6 +273,7 @@ export class Engine implements EngineParts {
     this.#advance(event.timeUs)
     this.#journal.accountEvent(event)
     this.ledger.applyAccount(event)
+    this.#margin?.onBooked(event.instrument, this.clock.nowUs)
     this.gate.onAccountEvent(event)
     this.#observer?.onAccountEvent?.(event)
     this.#carryOut()
@@ -471,11 +497,38 @@ export class Engine implements EngineParts {
     const nowUs = this.clock.nowUs
     for (const forecast of this.#desk!.fresh) {
       this.#observer?.onForecast?.(forecast)
+      if (forecast.quantity === 'turbulence') this.#reportTurbulence(forecast)
       for (const [index, policy] of this.#policies.entries()) {
         if (!policy.onForecast || !this.#listeners[forecast.instrument]!.includes(policy)) continue
         this.gate.reportRange(index, forecast.outside, nowUs, forecast.model)
       }
     }
+  }
+
+  /**
+   * The gate believes the last report on an instrument: of several models the one that sees the most turbulence speaks, whichever
+   * spoke last. NaN, from a model that cannot say, is certainty to the gate.
+   */
+  #reportTurbulence(fresh: Forecast): void {
+    const { instrument } = fresh
+    this.#turbulence[fresh.model] = fresh
+    let worst = fresh.value
+    // A model that has not spoken yet left a hole, which is passed over.
+    this.#turbulence.forEach((each) => {
+      if (each.instrument === instrument) worst = Math.max(worst, each.value)
+    })
+    this.gate.reportTurbulence(instrument, worst, this.clock.nowUs)
+  }
+
+  /** What venues ask of accounts, for the gate: as with forecasts nothing of it is an input, a replay makes it again. */
+  #lookAtMargins(margin: MarginDesk): void {
+    margin.look(this.clock.nowUs, this.#tellMargin)
+    this.#carryOut()
+  }
+
+  readonly #tellMargin = (reading: MarginReading): void => {
+    this.gate.reportMargin(reading.venue, reading.ratio, reading.timeUs)
+    this.#observer?.onMargin?.(reading)
   }
 
   /** The policies that trade the instrument of a new forecast hear of it, when all of the moment have been made. */

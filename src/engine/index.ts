@@ -2,6 +2,14 @@
 
 export { Engine, type EngineOptions, type EngineParts, type Observer, type VenuePort } from './engine.ts'
 export {
+  MarginDesk,
+  type MarginReading,
+  marginAssumptions,
+  marginRatio,
+  ownMargins,
+  type VenueMargins,
+} from './marginDesk.ts'
+export {
   type Reconciliation,
   type Recovery,
   reconcile,

@@ -8,7 +8,15 @@ import { queueModelNamed } from '../../sim/queueModels.ts'
 import { defaultCash, type RunOutcome, runBacktestJob } from '../backtestRun.ts'
 import { runData } from '../runData.ts'
 import { loadForecasters, modelIds } from '../runModels.ts'
-import { completePlan, type DataPlan, DEFAULT_EXCHANGE, latencyNamed, type RunPlan, riskFrom } from '../runPlan.ts'
+import {
+  completePlan,
+  type DataPlan,
+  DEFAULT_EXCHANGE,
+  latencyNamed,
+  marginsFrom,
+  type RunPlan,
+  riskFrom,
+} from '../runPlan.ts'
 import {
   count,
   EXIT,
@@ -37,6 +45,7 @@ interface BacktestOptions {
   readonly queue: string
   readonly latency: string
   readonly risk: readonly string[]
+  readonly margin: readonly string[]
   readonly shuffleIo?: boolean
   readonly model: readonly string[]
   readonly models: string
@@ -77,6 +86,7 @@ export async function backtest(terminal: Terminal, options: BacktestOptions): Pr
       cash,
       seed,
       ...(models.length > 0 ? { models } : {}),
+      ...marginsFrom(options.margin, data.universe),
     },
     data.universe,
   )

@@ -13,6 +13,7 @@ import {
   buildEngine,
   completePlan,
   DEFAULT_EXCHANGE,
+  marginsFrom,
   planFromJson,
   planToJson,
   requireRunnable,
@@ -27,6 +28,7 @@ interface PaperCommandOptions {
   readonly policy: string
   readonly set: readonly string[]
   readonly risk: readonly string[]
+  readonly margin: readonly string[]
   readonly catalog?: string
   readonly account: string
   readonly journal: string
@@ -60,6 +62,7 @@ export async function paper(terminal: Terminal, options: PaperCommandOptions): P
       cash: {},
       seed,
       ...(models.length > 0 ? { models } : {}),
+      ...marginsFrom(options.margin, universe),
     },
     universe,
   )
