@@ -426,6 +426,97 @@ describe('a model far from home', () => {
   })
 })
 
+describe('turbulence', () => {
+  /** Sees what the test says, over a horizon of its own. */
+  class Seeing extends Said {
+    override readonly horizonUs: number
+    probability = 0
+
+    constructor(seconds: number, target = BTC) {
+      super(clockFeatures(target, seconds * SECOND_US), 'turbulence')
+      this.horizonUs = seconds * SECOND_US
+    }
+
+    override forecast(_sample: Float64Array, into: ForecastSlot): void {
+      into.value = this.probability
+      into.outside = 0
+    }
+  }
+
+  class TurbulenceGate extends LoggingGate {
+    override reportTurbulence(instrument?: number, probability?: number): void {
+      this.log.push(`gate hears turbulence ${instrument}: ${probability}`)
+    }
+  }
+
+  test('the gate hears of it before the policies do, whoever trades on it', () => {
+    const log: string[] = []
+    const { book } = rig([new Seeing(1)], [new Listening(log)], () => new TurbulenceGate(log))
+    book(START + 1)
+    log.length = 0
+    book(START + SECOND_US + 1)
+    expect(log.slice(0, 3)).toEqual([
+      'gate hears turbulence 0: 0',
+      'gate hears model 0 of policy 0: 0',
+      'listening hears turbulence 0 of 1',
+    ])
+    const alone: string[] = []
+    const unheard = rig([new Seeing(1, ETH)], [new Listening(alone)], () => new TurbulenceGate(alone))
+    unheard.book(START + 1)
+    unheard.book(START + SECOND_US + 1)
+    expect(alone).toContain('gate hears turbulence 1: 0')
+  })
+
+  test('of several models of a market the one that sees the most is believed, whichever spoke last', () => {
+    const log: string[] = []
+    const [second, other, fourth] = [new Seeing(2), new Seeing(1, ETH), new Seeing(4)]
+    const { book } = rig([second, other, fourth], [], () => new TurbulenceGate(log))
+    const heard = (timeUs: number) => {
+      log.length = 0
+      book(timeUs)
+      return log.filter((line) => line.startsWith('gate hears turbulence 0')).map((line) => line.split(': ')[1])
+    }
+    second.probability = 0.2
+    fourth.probability = 0.9
+    other.probability = 1
+    heard(START + 1)
+    expect(heard(START + 2 * SECOND_US + 1)).toEqual(['0.2'])
+    expect(heard(START + 4 * SECOND_US + 1).at(-1)).toBe('0.9')
+    // The first speaks again and the other does not: its last word holds.
+    expect(heard(START + 6 * SECOND_US + 1)).toEqual(['0.9'])
+    fourth.probability = 0.1
+    expect(heard(START + 8 * SECOND_US + 1).at(-1)).toBe('0.2')
+    second.probability = Number.NaN
+    expect(heard(START + 10 * SECOND_US + 1)).toEqual(['NaN'])
+  })
+
+  test('it halves what may be added, from the forecast on and by default', () => {
+    const seeing = new Seeing(1)
+    const policy = new Listening([])
+    const { instrument } = DEFAULT_RISK.limits
+    const limits = { ...DEFAULT_RISK.limits, instrument: { ...instrument, positionLotsMax: 100, orderLotsMax: 100 } }
+    const { sizing: _sizing, ...unsized } = { ...DEFAULT_RISK, limits }
+    for (const config of [{ ...DEFAULT_RISK, limits }, unsized]) {
+      const { book } = rig([seeing], [policy], (parts) => new RiskGate(config, parts))
+      const refusal = (lots: number) => {
+        policy.context.submit({ instrument: 0, side: 1, lots, type: 'limit', tick: 999 })
+        return policy.context.lastRefusal
+      }
+      seeing.probability = 0
+      book(START + 1)
+      book(START + SECOND_US + 1)
+      expect(refusal(20)).toBe('')
+      seeing.probability = 1
+      const heard: string[] = []
+      policy.act = () => heard.push(refusal(60))
+      book(START + 2 * SECOND_US + 1)
+      policy.act = () => {}
+      expect(heard.length).toBe(1)
+      expect(heard[0] === '').toBe(config === unsized)
+    }
+  })
+})
+
 describe('a run on models replays', () => {
   /** Buys while the forecast of the night is high, sells while it is low; sends at the forecast and never else. */
   const policy = () => {
