@@ -238,10 +238,10 @@ function deltasOf(group: Group, market: MarketView): { bought: number; rest: num
     add(expiryUs, coins)
   }
   for (const [expiryUs, options] of group.expiries) {
-    const forward = market.forward(group.asset, expiryUs)
+    const forward = market.forward(group.asset, expiryUs, options[0]!.instrument)
     const years = Math.max(0, (expiryUs - market.timeUs) / YEAR_US)
-    for (const { right, strike, size } of options) {
-      const s = market.volatility(group.asset, expiryUs, strike) * Math.sqrt(years)
+    for (const { right, strike, size, instrument } of options) {
+      const s = market.volatility(group.asset, expiryUs, strike, instrument) * Math.sqrt(years)
       const d1 =
         s === 0 ? Math.sign(forward - strike) * Number.POSITIVE_INFINITY : Math.log(forward / strike) / s + s / 2
       const delta = size * right * (Number.isNaN(d1) && s === 0 ? 0.5 : normalCdf(right * d1))
@@ -270,15 +270,15 @@ function scanGroup(group: Group, terms: DeribitPortfolioTerms, market: MarketVie
   // In coins a future of q base units gains q (1 − 1/(1 + move)), in dollars q × price × move.
   const profits = cells.map(({ move }) => (inCoins ? coins * (move / (1 + move)) : coins * spot * move))
   for (const [expiryUs, options] of expiries) {
-    const forward = market.forward(asset, expiryUs)
+    const forward = market.forward(asset, expiryUs, options[0]!.instrument)
     const years = Math.max(0, (expiryUs - market.timeUs) / YEAR_US)
     const stretch = volatilityStretch((expiryUs - market.timeUs) / DAY_US, terms.power)
     scan.load(
-      options.map(({ size, strike, right }) => ({
+      options.map(({ size, strike, right, instrument }) => ({
         amount: size,
         strike,
         right,
-        volatility: market.volatility(asset, expiryUs, strike),
+        volatility: market.volatility(asset, expiryUs, strike, instrument),
       })),
       years,
     )

@@ -78,6 +78,16 @@ test('a sold option is asked its mark and a share of the coin; a bought one neit
   expect(linear.pools[0]!.initial).toBeCloseTo(share, 8)
 })
 
+test('a premium still owed by the ledger is one the venue has booked: received by the seller, gone from the buyer', () => {
+  for (const size of [-2, 3]) {
+    const booked = account({ BTC: 1 - size * 0.05 }, [option(CALL, 60_000, size)])
+    const owed = account({ BTC: 1 }, [option(CALL, 60_000, size, { entry: 0.05 })])
+    const [venue, ledger] = [booked, owed].map((each) => deribitStandard().assess(each, market))
+    expect(ledger!.equity).toBeCloseTo(venue!.equity, 9)
+    expect([ledger!.initial, ledger!.maintenance]).toEqual([venue!.initial, venue!.maintenance])
+  }
+})
+
 test('a short in coins against coins cannot be liquidated by a fall, and is by a rise where the search says', () => {
   const held = account({ BTC: 1 }, [perp('BTC', -120_000, 60_000)])
   const found = liquidationPrices(deribitStandard(), held, 'BTC', market)

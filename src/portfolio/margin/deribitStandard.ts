@@ -3,7 +3,8 @@
  *
  * Coin-settled contracts are margined in their coin, those settled in USDC in USDC. A sold option is asked a share of its
  * underlying plus its mark price; a bought one was paid for and neither asks nor backs anything. Hence equity is balance plus
- * profit of futures, without the value of options.
+ * profit of futures, without the value of options. At the venue premiums are in the balance from the trade on: where a position
+ * carries an `entry`, which says that they are still owed, equity counts them as paid.
  *
  * Sources: support.deribit.com, "Linear Perpetual" and "11 January 2022" (change of margins); for options doc.tslab.pro, "Deribit Margin
  * Requirements Calculation", and the equal table of Aevo; all read November 2026.
@@ -133,6 +134,7 @@ export function deribitStandard(futures: Readonly<Record<string, DeribitFutureTe
         const sum = pool(position.settle)
         const what = positionName(position, account.venue)
         if (position.kind === 'option') {
+          sum.equity -= position.size * (position.entry ?? 0)
           if (position.size >= 0) continue
           const underlying = view.forward(position.asset, position.expiryUs, position.instrument)
           view.volatility(position.asset, position.expiryUs, position.strike, position.instrument)

@@ -505,13 +505,12 @@ export function pmrmPortfolio(
       initialHaircut: initial,
     })
   }
-  const expiries = new Map<number, ScannedOption[]>()
+  const expiries = new Map<number, { forward: number; options: ScannedOption[] }>()
   let size = 0
   let owed = 0
   let cash = account.balances[CASH] ?? 0
-  const perpetual = account.positions.some(({ kind }) => kind === 'perp')
-    ? market.perpetual(account.venue, asset)
-    : Number.NaN
+  const perp = account.positions.find(({ kind }) => kind === 'perp')
+  const perpetual = perp ? market.perpetual(account.venue, asset, perp.instrument) : Number.NaN
   for (const position of account.positions) {
     if (position.kind === 'perp' && position.payoff === 'linear' && dollarLike(position.settle)) {
       if (position.isolatedMargin !== undefined) {
@@ -520,11 +519,11 @@ export function pmrmPortfolio(
       size += position.size
       owed += position.size * (perpetual - position.entry)
     } else if (position.kind === 'option' && dollarLike(position.settle)) {
-      const { expiryUs, strike, right } = position
-      const volatility = market.volatility(asset, expiryUs, strike, position.instrument)
-      const options = expiries.get(expiryUs) ?? []
-      options.push({ amount: position.size, strike, right, volatility })
-      expiries.set(expiryUs, options)
+      const { expiryUs, strike, right, instrument } = position
+      const volatility = market.volatility(asset, expiryUs, strike, instrument)
+      const expiry = expiries.get(expiryUs) ?? { forward: market.forward(asset, expiryUs, instrument), options: [] }
+      expiry.options.push({ amount: position.size, strike, right, volatility })
+      expiries.set(expiryUs, expiry)
       cash -= position.size * (position.entry ?? 0)
     } else refusePosition(NAME, position, account.venue, 'only options and linear perpetuals are')
   }
@@ -537,9 +536,9 @@ export function pmrmPortfolio(
     ...(size === 0 ? {} : { perp: { size, price: perpetual, confidence: 1, owed } }),
     ...(size === 0 ? { cash: cash + owed } : {}),
     collaterals,
-    expiries: [...expiries].map(([expiryUs, options]) => ({
+    expiries: [...expiries].map(([expiryUs, { forward, options }]) => ({
       secondsToExpiry: Math.max(0, (expiryUs - market.timeUs) / 1e6),
-      forward: market.forward(asset, expiryUs),
+      forward,
       rate: market.dollarRate,
       confidence: 1,
       options,

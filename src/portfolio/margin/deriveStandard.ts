@@ -174,11 +174,11 @@ const CASH = 'USDC'
 
 /** An option's mark, undiscounted as the manager prices it: Black-76 at the forward. */
 function markOf(option: OptionPosition, market: MarketView): number {
-  const { asset, expiryUs, strike, right } = option
+  const { asset, expiryUs, strike, right, instrument } = option
   const years = (expiryUs - market.timeUs) / YEAR_US
   if (years <= 0) return Math.max(0, right * (market.spot(asset) - strike))
-  const forward = market.forward(asset, expiryUs)
-  const volatility = market.volatility(asset, expiryUs, strike)
+  const forward = market.forward(asset, expiryUs, instrument)
+  const volatility = market.volatility(asset, expiryUs, strike, instrument)
   if (Number.isNaN(forward) || Number.isNaN(volatility)) return Number.NaN
   return black76Price({ right, forward, strike, years, volatility })
 }
@@ -207,7 +207,7 @@ export function deriveStandard(
         const initial = value - backing * listed.baseInitialScale
         lines.push({ what: `discount ${coin}`, initial, maintenance: value - backing })
       }
-      const expiries = new Map<string, { asset: string; expiryUs: number; options: MarkedOption[] }>()
+      const expiries = new Map<string, { asset: string; forward: number; options: MarkedOption[] }>()
       for (const position of account.positions) {
         if (!Object.hasOwn(terms, position.asset)) {
           refusePosition(NAME, position, account.venue, 'its asset has no listed terms')
@@ -229,9 +229,10 @@ export function deriveStandard(
             maintenance: notional * listed.perpMaintenance,
           })
         } else if (position.kind === 'option' && dollarLike(position.settle)) {
-          const { asset, expiryUs, right, strike, size } = position
+          const { asset, expiryUs, right, strike, size, instrument } = position
           const key = `${asset} ${new Date(expiryUs / 1000).toISOString().slice(0, 16)}`
-          const expiry = expiries.get(key) ?? { asset, expiryUs, options: [] }
+          const forward = view.forward(asset, expiryUs, instrument)
+          const expiry = expiries.get(key) ?? { asset, forward, options: [] }
           expiries.set(key, expiry)
           expiry.options.push({ right, strike, size, mark: markOf(position, view) })
           equity -= size * (position.entry ?? 0)
@@ -239,8 +240,8 @@ export function deriveStandard(
             lines.push({ what: `stable coin below its peg ${what}`, initial: -size * peg, maintenance: 0 })
         } else refusePosition(NAME, position, account.venue, 'only options and linear perpetuals are')
       }
-      for (const [key, { asset, expiryUs, options }] of expiries) {
-        const asked = deriveExpiryMargin(options, view.spot(asset), view.forward(asset, expiryUs), terms[asset]!)
+      for (const [key, { asset, forward, options }] of expiries) {
+        const asked = deriveExpiryMargin(options, view.spot(asset), forward, terms[asset]!)
         lines.push({ what: `options ${key}`, ...asked })
       }
       return marginReport(NAME, [pooled(CASH, CASH, equity, lines)], view)

@@ -40,7 +40,9 @@ function weakest(report: MarginReport): { pool: MarginPool | undefined; cushion:
   let cushion = Number.POSITIVE_INFINITY
   for (const pool of report.pools) {
     const scale = Math.abs(pool.equity) + Math.abs(pool.maintenance)
-    const share = scale === 0 ? 0 : (pool.equity - pool.maintenance) / scale
+    // A pool that holds and is asked nothing cannot break; a cushion of 0 would pass for the crossing itself.
+    if (scale === 0) continue
+    const share = (pool.equity - pool.maintenance) / scale
     if (Number.isNaN(share)) return { pool, cushion: Number.NaN }
     if (share < cushion) {
       cushion = share

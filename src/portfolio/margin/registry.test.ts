@@ -105,3 +105,35 @@ test('distance in percent and in standard deviations', () => {
   expect(distance.horizon).toBeCloseTo(distance.daily / 3, 12)
   expect(() => liquidationDistance(100, 90, 0)).toThrow(expect.objectContaining({ code: 'argument-invalid' }))
 })
+
+test('an empty pool beside an isolated position does not blur the price at which that position is liquidated', () => {
+  const held: VenueAccount = { venue: 'v', balances: { USDC: 0 }, positions: [{ ...perp, isolatedMargin: 10_000 }] }
+  for (const name of ['hyperliquid', 'dydx-v4']) {
+    const engine = marginEngine(name)
+    const { down, downPool } = liquidationPrices(engine, held, 'BTC', market)
+    expect(downPool).toBe('BTC-PERP@v')
+    const there = engine.assess(held, new SnapshotView({ timeUs: 0, spot: { BTC: down } }))
+    const [, pool] = there.pools
+    expect(Math.abs(pool!.equity / pool!.maintenance - 1)).toBeLessThan(1e-9)
+  }
+})
+
+/** Knows the options of two venues, which quote another volatility and forward for the same strike; unnamed is the other venue's. */
+class TwoVenues extends SnapshotView {
+  override forward(asset: string, expiryUs: number, instrument?: string): number {
+    return super.forward(asset, expiryUs) * (instrument === undefined ? 1.1 : 1)
+  }
+  override volatility(asset: string, expiryUs: number, strike: number, instrument?: string): number {
+    return super.volatility(asset, expiryUs, strike) * (instrument === undefined ? 3 : 1)
+  }
+}
+
+test('an option is margined on what its own venue says of it, not on what another says of its strike', () => {
+  const named = { ...option(CALL, -1), instrument: 'v:BTC-CALL' } as Position
+  const two = new TwoVenues(market.facts)
+  for (const name of ['deribit-standard', 'deribit-portfolio', 'derive-standard', 'derive-portfolio']) {
+    const held: VenueAccount = { venue: 'v', balances: { USDC: 100_000 }, positions: [named] }
+    const [own, both] = [market, two].map((each) => marginEngine(name).assess(held, each))
+    expect(both, name).toEqual(own)
+  }
+})
