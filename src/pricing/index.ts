@@ -141,7 +141,7 @@ export {
   type Verdict,
 } from './sviArbitrage.ts'
 export { type PlainSurface, type SurfaceSlice, SviSurface } from './sviSurface.ts'
-export { varianceSwapVolatility, volatilityIndex } from './varianceSwap.ts'
+export { fittedVolatilityIndex, varianceSwapVolatility } from './varianceSwap.ts'
 export {
   type IndexExpiry,
   type ListedStrip,

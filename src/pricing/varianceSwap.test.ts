@@ -11,7 +11,7 @@ import { ssviPhiWithin, ssviRaw } from './ssvi.ts'
 import type { RawSvi } from './svi.ts'
 import { sviPoint } from './svi.ts'
 import { SviSurface } from './sviSurface.ts'
-import { varianceSwap, varianceSwapVolatility, volatilityIndex } from './varianceSwap.ts'
+import { fittedVolatilityIndex, varianceSwap, varianceSwapVolatility } from './varianceSwap.ts'
 
 const YEAR_US = 365 * 86_400e6
 const surfaceOf = (svi: RawSvi, years: number) =>
@@ -62,8 +62,8 @@ test('a smile without butterflies has the mean of its variance over the normal l
 
 test('the index is the swap over the days it names, and nothing is said of the past', () => {
   const surface = surfaceOf({ a: 0.02, b: 0.1, rho: -0.4, m: 0, sigma: 0.2 }, 0.2)
-  expect(volatilityIndex(surface)).toBe(varianceSwapVolatility(surface, 30 * 86_400e6))
-  expect(volatilityIndex(surface, 7)).toBeGreaterThan(0)
+  expect(fittedVolatilityIndex(surface)).toBe(varianceSwapVolatility(surface, 30 * 86_400e6))
+  expect(fittedVolatilityIndex(surface, 7)).toBeGreaterThan(0)
   expect(varianceSwapVolatility(surface, 0)).toBeNaN()
 })
 

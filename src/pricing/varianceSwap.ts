@@ -89,6 +89,6 @@ function simpson(at: (k: number) => number, from: number, to: number): number {
 }
 
 /** Volatility of the variance swap over the next `days`, 30 unless told: a volatility index in the manner of VIX and DVOL. */
-export function volatilityIndex(surface: VolatilitySurface, days = 30): number {
+export function fittedVolatilityIndex(surface: VolatilitySurface, days = 30): number {
   return varianceSwapVolatility(surface, surface.timeUs + (days * YEAR_US) / 365)
 }

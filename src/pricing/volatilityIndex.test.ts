@@ -16,7 +16,7 @@ import { ForwardCurve } from './forwardCurve.ts'
 import { forwardCurveOf, type OptionQuotes } from './optionQuotes.ts'
 import { ssviRaw } from './ssvi.ts'
 import { SviSurface } from './sviSurface.ts'
-import { varianceSwapVolatility, volatilityIndex } from './varianceSwap.ts'
+import { fittedVolatilityIndex, varianceSwapVolatility } from './varianceSwap.ts'
 import { listedVariance, listedVolatilityIndex } from './volatilityIndex.ts'
 
 const DAY_US = 86_400e6
@@ -66,7 +66,7 @@ test('with strikes close and far enough it is the swap of the surface', () => {
   expect(index.near.expiryUs).toBe(near)
   expect(index.next.expiryUs).toBe(next)
   // Between expiries this mixes swaps and the surface smiles: not the same, and no further apart than a tenth of a point.
-  expect(index.volatility).toBeCloseTo(volatilityIndex(surface), 2)
+  expect(index.volatility).toBeCloseTo(fittedVolatilityIndex(surface), 2)
   const onExpiry = listedVolatilityIndex(listed(250, 10_000, 400_000), curve, 24)
   expect(onExpiry.volatility).toBe(Math.sqrt(onExpiry.near.variance))
 })
@@ -145,7 +145,7 @@ test(`marks of Deribit give the index of a surface fitted to its quotes, less wh
     for (const coin of ['BTC', 'ETH']) {
       const quotes = snapshot(join(folder, files[i]!), coin)
       const { volatility, truncated, near: before } = listedVolatilityIndex(quotes, forwardCurveOf(quotes))
-      const fitted = volatilityIndex(fitSurface(quotes).surface)
+      const fitted = fittedVolatilityIndex(fitSurface(quotes).surface)
       // Over sixty chains the listed figure was 1.6 % below the fitted one in the middle, 7.4 % at most where fewer than
       // twenty strikes are listed: there flat wings say too little of what is missing.
       expect(volatility / fitted).toBeLessThan(1.01)

@@ -11,8 +11,8 @@
  *
  * What is public of DVOL: the smile of the expiries around 30 days, the venue's mark volatilities instead of quotes, annualised
  * and expressed in points. Not public in every detail are which strikes it takes and how it fills the gaps between them. Ours takes every strike
- * with a mark, does not fill gaps, and says what the strikes that are not listed would add (`truncated`). `volatilityIndex` of
- * `varianceSwap.ts` is the same figure off a fitted surface, without gaps and ends.
+ * with a mark, does not fill gaps, and says what the strikes that are not listed would add (`truncated`). `fittedVolatilityIndex`
+ * of `varianceSwap.ts` is the same figure off a fitted surface, without gaps and ends.
  *
  * Sources: Cboe, "Volatility index methodology: Cboe volatility index" (2023); Deribit Insights, "DVOL: Deribit implied volatility
  * index" (2021); K. Demeterfi, E. Derman, M. Kamal, J. Zou, "More than you ever wanted to know about volatility swaps" (1999).

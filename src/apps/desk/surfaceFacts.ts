@@ -3,7 +3,7 @@
 import { GimbalError } from '../../core/errors.ts'
 import { QUOTE_STATUS_NAMES, QuoteStatus } from '../../pricing/optionQuotes.ts'
 import { surfaceArbitrage } from '../../pricing/surfaceArbitrage.ts'
-import { varianceSwap, volatilityIndex } from '../../pricing/varianceSwap.ts'
+import { fittedVolatilityIndex, varianceSwap } from '../../pricing/varianceSwap.ts'
 import type { ExpiryFacts, SmileQuote, SurfaceFacts } from '../../report/deskReport.ts'
 import type { DeskChain, DeskMarket } from './deskMarket.ts'
 
@@ -89,7 +89,7 @@ function ofChain(chain: DeskChain): SurfaceFacts {
     used: clean.counts.used,
     refused: refusedOf([...clean.status]),
     expiries,
-    index30: volatilityIndex(surface),
+    index30: fittedVolatilityIndex(surface),
     halfSpread: halfSpreadOf(chain),
     arbitrage: {
       free: found.free,
