@@ -18,6 +18,9 @@ import { main as queueModels } from '../examples/06-queue-models.ts'
 import { main as twoReports } from '../examples/07-report.ts'
 import { main as modelInTheEngine } from '../examples/08-model-in-the-engine.ts'
 import { main as research } from '../examples/09-research.ts'
+import { main as surfaceOfChain } from '../examples/10-surface.ts'
+import { main as desk } from '../examples/11-desk.ts'
+import { main as hedgedVariance } from '../examples/12-hedged-variance.ts'
 import { schemaHash } from '../src/features/featureSet.ts'
 import { ModelRegistry } from '../src/models/modelRegistry.ts'
 import { parseReports } from '../src/report/runReport.ts'
@@ -181,6 +184,56 @@ test('09: research of an hour claims no edge on noise, and every configuration i
   expect(lines.filter((line) => !line.startsWith('  '))).toEqual(
     verdicts.map(({ sentence }, i) => `${['a generated market', 'a market of noise'][i]}, 2 trials: ${sentence}`),
   )
+})
+
+test('10: the surface lies between believed bids and asks, near the hidden truth, and cannot be arbitraged', () => {
+  const { lines, print } = printer()
+  const { fit, smiles, arbitrage, half, index } = surfaceOfChain(print)
+  const { counts } = fit.clean
+  // What was planted is what is not believed.
+  expect(Math.min(counts.crossed, counts['one-sided'], counts.stale)).toBeGreaterThan(0)
+  expect(counts.used).toBeGreaterThan(220)
+  expect(arbitrage.free).toBe(true)
+  for (const { used, inside, error, swap, fair } of smiles) {
+    expect(inside).toBeGreaterThan(0.95 * used)
+    expect(error).toBeLessThan(0.001)
+    expect(Math.abs(swap - fair)).toBeLessThan(0.001)
+  }
+  expect(half).toBeGreaterThan(0.99)
+  expect(half).toBeLessThan(1)
+  expect(Math.abs(index - 0.505)).toBeLessThan(0.005)
+  expect(lines.length).toBe(smiles.length + 4)
+})
+
+test('11: the desk’s delta is nearly none, each account has its own rules, and the squeeze takes the weakest unless told', () => {
+  const { lines, print } = printer()
+  const { book, unpriced, report, nearest } = desk(print)
+  expect(unpriced).toEqual([])
+  expect(lines.filter((line) => line.startsWith('  ')).length).toBe(
+    book.accounts.filter(({ margin }) => margin !== undefined).length,
+  )
+  expect(report.deadly).toEqual([])
+  const squeeze = report.scenarios.find((each) => each.protected.scenario.name === 'squeeze')!
+  expect(squeeze.unprotected.liquidated[0]).toBe('hyperliquid')
+  expect(squeeze.protected.liquidated).toEqual([])
+  // What the search finds is what the frontier shows: the account with the least behind it, in a rise.
+  expect(nearest!.venue).toBe('hyperliquid')
+  expect(nearest!.distance).toBeLessThan(4)
+  expect(nearest!.moves.find(({ kind, asset }) => kind === 'spot' && asset === 'BTC')!.factor).toBeGreaterThan(1)
+})
+
+test('12: the same options, hedged and not; the hedge takes risk away, and nearly all of the profit is explained', () => {
+  const { print } = printer()
+  const [alone, hedged] = hedgedVariance(print).results
+  expect(hedged!.variance).toBeLessThan(0.6 * alone!.variance)
+  expect(hedged!.parts.theta).toBeGreaterThan(500)
+  expect(hedged!.parts.theta).toBeCloseTo(alone!.parts.theta, 6)
+  expect(alone!.parts.funding).toBe(0)
+  for (const { profit, parts, residual, gross } of [alone!, hedged!]) {
+    expect(residual).toBeLessThan(0.01 * gross)
+    expect(Math.abs(parts.unbooked)).toBeLessThan(0.01)
+    expect(Object.values(parts).reduce((sum, each) => sum + each, 0)).toBeCloseTo(profit, 6)
+  }
 })
 
 test('an example started as a program prints what it prints here', async () => {

@@ -1,4 +1,7 @@
-/** @file What `gimbal/portfolio` promises to the outside: the ledger of a run, and books over venues with their worth. */
+/**
+ * @file What `gimbal/portfolio` promises to the outside: the ledger of a run; books over venues, their worth, Greeks and margin; the
+ * capital they need. A solver of mixed-integer programs is the caller's to bring (`LinearSolver`): the layer brings no package.
+ */
 
 export type {
   Book,
@@ -11,6 +14,53 @@ export type {
   Transfer,
   VenueAccount,
 } from './book.ts'
+export {
+  type Candidate,
+  type CandidateTerms,
+  type CapitalRequest,
+  type CollateralChoice,
+  type Contract,
+  candidateFromView,
+  type ExposureLimit,
+  type SurvivedMove,
+  sigmaMoves,
+} from './capital/capitalRequest.ts'
+export {
+  type MovedAccount,
+  type MoveProposal,
+  type ProposedMove,
+  proposeMoves,
+  type TransferRoute,
+  type WantedCollateral,
+} from './capital/collateralMoves.ts'
+export {
+  LinearProgram,
+  type LinearSolver,
+  type ProgramAnswer,
+  type ProgramColumn,
+  type ProgramRow,
+} from './capital/linearProgram.ts'
+export {
+  type BindingConstraint,
+  type CapitalAlternative,
+  type CapitalAnswer,
+  optimiseCapital,
+  type PlacedAccount,
+  type PlacedCollateral,
+  type PlacedTrade,
+  type TradeReason,
+  type Violation,
+} from './capital/optimise.ts'
+export {
+  type AccountCollateral,
+  type CollateralAtRisk,
+  type CollateralView,
+  type CurrencyCollateral,
+  type CurrencyTotal,
+  collateralAtRisk,
+  collateralView,
+  type NamedMove,
+} from './collateral.ts'
 export { BookOfRun, type BookOfRunSettings, UNASSIGNED, type Unpriced } from './engineBook.ts'
 export {
   type CashFlow,

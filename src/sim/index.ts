@@ -19,6 +19,7 @@ export {
   generateMarket,
 } from './market/generatedMarket.ts'
 export { type NoiseMarketOptions, noiseMarket } from './market/noiseMarket.ts'
+export { type OptionMarket, type OptionMarketOptions, optionMarket } from './market/optionMarket.ts'
 export type { QueueModel, QueuePlace } from './queueModels.ts'
 export {
   logProbability,
