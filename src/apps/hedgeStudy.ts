@@ -35,7 +35,7 @@ export const STUDY_SETTINGS: Readonly<Record<string, SettingValue>> = {
  * which counts options at their premium and coins held as margin not at all: next to a small position the coins' own moves look like
  * ruin, and the pause would stop the hedges too. The loss of a trade counts them as part of it, so it is given room for their fall.
  */
-export const STUDY_RISK: readonly string[] = ['breakers.expected-shortfall=off', 'breakers.trade-loss.limit=0.2']
+export const STUDY_RISK: readonly string[] = ['breakers.trade-loss.limit=0.2']
 
 /** Rows of options further apart than this belong to two chains. */
 const CHAIN_GAP_US = 120 * SECOND_US

@@ -30,7 +30,7 @@ test('a straddle sold, hedged and settled: every step is the ledger’s, and the
     {
       data: { from: 'feed' },
       policies: [{ name: 'variance-premium', settings: held }],
-      risk: riskFrom(['breakers.expected-shortfall=off']),
+      risk: riskFrom([]),
       exchange: DEFAULT_EXCHANGE,
       cash,
       seed: 1,

@@ -1,5 +1,6 @@
 /** @file The breakers over the account and its policies: losses, unknown equity, everything moving as one. */
 
+import { atomsPerUnit, dollarLike } from '../market/instrument.ts'
 import { CorrelationToOne } from './breakers/correlationToOne.ts'
 import { DailyLoss } from './breakers/dailyLoss.ts'
 import { DrawdownFromPeak } from './breakers/drawdownFromPeak.ts'
@@ -10,7 +11,7 @@ import { TailLimit } from './breakers/tailLimit.ts'
 import type { Scope } from './gate.ts'
 import type { Guard, Guards } from './guard.ts'
 import { pricedAtUs } from './instrumentWatch.ts'
-import type { Watched } from './limits.ts'
+import { notionalDollars, type Watched } from './limits.ts'
 import type { PolicyProfit } from './policyProfit.ts'
 import type { CorrelationToOneRule, LossRule, RiskConfig } from './riskConfig.ts'
 
@@ -160,9 +161,28 @@ export class AccountWatch {
     for (let i = 0; i < tails.length; i++) {
       const { breaker, trip } = tails[i]!
       if (!breaker.due(nowUs)) continue
-      const breached = breaker.observe(equity, this.#parts.ledger.grossExposure, nowUs)
+      const breached = breaker.observe(equity, this.#atRisk(), nowUs)
       trip.read(breached, breaker.measured, breaker.allowed, nowUs)
     }
+  }
+
+  /**
+   * Dollars that prices move: what is held, options as their underlying, and coins in cash. A tail learnt per dollar of premium would
+   * blame a small option for what the collateral does.
+   */
+  #atRisk(): number {
+    const { ledger, markets } = this.#parts
+    let sum = 0
+    for (const index of ledger.traded) {
+      const market = markets[index]!
+      sum += notionalDollars(market, market.markPrice, ledger.lots(index), ledger)
+    }
+    for (const currency of ledger.currencies) {
+      const atoms = ledger.cashAtoms(currency)
+      if (atoms !== 0 && !dollarLike(currency))
+        sum += (Math.abs(atoms) / atomsPerUnit(currency)) * ledger.rate(currency)
+    }
+    return sum
   }
 
   /** When the longest unheard price of anything held was heard. */

@@ -143,7 +143,8 @@ export class Limits {
     const scale = reduces ? 1 : size
     if (!(lots <= limits.orderLotsMax * scale)) return 'order-size'
     const price = (priced(intent.type) ? intent.tick : reference) * instrument.ticks.size
-    if (!(dollars(market, price, lots, this.#parts.ledger) <= limits.orderNotionalMax * scale)) return 'order-notional'
+    if (!(notionalDollars(market, price, lots, this.#parts.ledger) <= limits.orderNotionalMax * scale))
+      return 'order-notional'
     if (!priced(intent.type) && !(lots <= limits.marketDepthShareMax * visibleLots(market, intent.side, limits)))
       return 'market-depth'
 
@@ -181,7 +182,7 @@ export class Limits {
     open[index]! += lots
     const worst = Math.max(0, side * ledger.lots(index) + open[index]!)
     if (!(worst <= limits.positionLotsMax * scale)) return 'position-size'
-    const notional = dollars(market, market.markPrice, worst, ledger)
+    const notional = notionalDollars(market, market.markPrice, worst, ledger)
     if (!(notional <= limits.positionNotionalMax * scale))
       return Number.isNaN(notional) ? 'equity-unknown' : 'position-notional'
     return this.#judgeAccount()
@@ -201,8 +202,8 @@ export class Limits {
       if (high === 0 && low === 0) continue
       const market = markets[i]!
       const { markPrice } = market
-      const long = dollars(market, markPrice, high, ledger)
-      const short = dollars(market, markPrice, low, ledger)
+      const long = notionalDollars(market, markPrice, high, ledger)
+      const short = notionalDollars(market, markPrice, low, ledger)
       const worst = Math.max(long, short)
       gross += worst
       bought += Math.sign(high) * long
@@ -307,7 +308,7 @@ function optionRoom(market: MarketState, limits: InstrumentLimits): number {
 }
 
 /** Absolute worth of lots at a price in dollars; for options that of as much underlying. NaN while a price is unknown. */
-function dollars(market: MarketState, price: number, lots: number, ledger: PortfolioView): number {
+export function notionalDollars(market: MarketState, price: number, lots: number, ledger: PortfolioView): number {
   const { instrument } = market
   if (lots === 0) return 0
   if (instrument.kind === 'option') {

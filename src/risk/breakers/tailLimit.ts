@@ -21,7 +21,7 @@ export interface TailLimitSettings {
 /**
  * Value at risk or expected shortfall of equity over a horizon.
  *
- * A sample is the change of equity over the gross exposure at its beginning, so that what was learnt from a small position holds for
+ * A sample is the change of equity over the dollars at risk at its beginning, so that what was learnt from a small position holds for
  * a large one; the tail of the samples, times the exposure of now over equity, is what could be lost in a sample, and the root of the
  * number of samples takes it to the horizon (which understates it where moves feed on themselves). When volatility is above that
  * of the window the tail is scaled up to it (Hull & White 1998) and never down. Samples without exposure teach nothing.
@@ -54,7 +54,7 @@ export class TailLimit {
     return nowUs >= this.#nextUs
   }
 
-  /** @param equity Finite, dollars. @param exposure Gross, dollars; NaN breaches. */
+  /** @param equity Finite, dollars. @param exposure Dollars that prices move; NaN breaches. */
   observe(equity: number, exposure: number, nowUs: number): boolean {
     this.#nextUs = nowUs + this.#settings.sampleUs
     if (this.#exposure > 0) this.#learn((this.#equity - equity) / this.#exposure)
