@@ -61,6 +61,22 @@ function rig(settings: Record<string, SettingValue>, instruments: Instrument[] =
   return { venue, engine, books, next, begin, lots }
 }
 
+test('an interval that finds nothing to trade on hedges as soon as there is, not an interval later', () => {
+  const { venue, engine, lots } = rig({ hedges: 'ETH-USDC-PERP@north', staleSeconds: 60 }, [
+    perp('north', 5),
+    idealInstrument('spot'),
+  ])
+  const minute = (both: boolean) => {
+    venue.waitUntil(venue.nowUs + MINUTE_US)
+    venue.book(1, 29_999, 30_001)
+    if (both) venue.book(0, 29_999, 30_001)
+  }
+  for (let passed = 0; passed < 5; passed++) minute(false)
+  expect(lots()[0]).toBe(0)
+  for (let passed = 0; passed < 3; passed++) minute(true)
+  expect(engine.ledger.lots(0)).toBe(100)
+})
+
 describe('where', () => {
   test('on the venue with the lower fee, within five basis points of its touch', () => {
     const { venue, begin, next, lots } = rig({})

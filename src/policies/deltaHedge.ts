@@ -387,6 +387,8 @@ export class DeltaHedge {
       left -= size
       if (left < hedge.lotBase / 2) return
     }
+    // Nothing could be traded, or not all: it is still due at the next look, not an interval later.
+    if (priced.every(({ hedge }) => left >= hedge.lotBase / 2)) this.#working = true
   }
 
   #tradeMixture(deviation: number, spot: number, nowUs: number): void {

@@ -3,7 +3,10 @@
 import { DAY_US } from '../core/clock.ts'
 import type { Listed, OptionBoard, OptionSlopes } from './optionBoard.ts'
 
-/** Options of one expiry with a fresh two-sided quote, and what they move by. */
+/**
+ * Options of one expiry with a fresh two-sided quote, and what they move by. All of one venue and settled alike: a lot of one is a lot
+ * of any other, and one margin account holds what covers and what is covered.
+ */
 export interface FreshExpiry {
   readonly expiryUs: number
   readonly days: number
@@ -14,7 +17,7 @@ export interface FreshOption extends Listed {
   readonly slopes: Readonly<OptionSlopes>
 }
 
-/** Expiries between two numbers of days with fresh options, nearest to `days` first. */
+/** Expiries between two numbers of days with fresh options, nearest to `days` first; of one moment, in the order of the instruments. */
 export function freshExpiries(
   board: OptionBoard,
   nowUs: number,
@@ -23,19 +26,24 @@ export function freshExpiries(
   daysMax: number,
 ): FreshExpiry[] {
   const { spot } = board
-  const byExpiry = new Map<number, FreshOption[]>()
+  const together = new Map<string, FreshOption[]>()
   if (!(spot > 0)) return []
   for (const option of board.options) {
     const left = (option.expiryUs - nowUs) / DAY_US
     if (left < daysMin || left > daysMax || !board.fresh(option)) continue
     const slopes = { price: 0, delta: 0, gamma: 0, vega: 0, theta: 0 }
     if (!board.slopes(option, slopes, board.volatility(option, spot), spot)) continue
-    const options = byExpiry.get(option.expiryUs) ?? []
-    byExpiry.set(option.expiryUs, options)
+    const { venue, settle } = option.market.instrument
+    const key = `${option.expiryUs} ${option.lotBase} ${settle} ${venue}`
+    const options = together.get(key) ?? []
+    together.set(key, options)
     options.push({ ...option, slopes })
   }
-  return [...byExpiry]
-    .map(([expiryUs, options]) => ({ expiryUs, days: (expiryUs - nowUs) / DAY_US, options }))
+  return [...together.values()]
+    .map((options) => {
+      const { expiryUs } = options[0]!
+      return { expiryUs, days: (expiryUs - nowUs) / DAY_US, options }
+    })
     .sort((a, b) => Math.abs(a.days - days) - Math.abs(b.days - days) || a.expiryUs - b.expiryUs)
 }
 
@@ -48,10 +56,7 @@ export function straddle(
   let distance = Number.POSITIVE_INFINITY
   for (const call of options) {
     if (call.right !== 1) continue
-    const put = options.find(
-      ({ right, strike, market }) =>
-        right === -1 && strike === call.strike && market.instrument.venue === call.market.instrument.venue,
-    )
+    const put = options.find(({ right, strike }) => right === -1 && strike === call.strike)
     const away = Math.abs(Math.log(call.strike / board.forward(call)))
     if (put && away < distance) {
       best = { call, put }

@@ -248,8 +248,8 @@ export class RelativeValue implements Policy {
       if (this.#pairs.length >= pairsMax) return
       const bought = byCheap.find((each) => !used.has(each.option.index) && this.#match(sold.option, each.option))
       if (!bought || used.has(sold.option.index)) continue
-      // Both lists descend: nothing further down does better.
-      if (sold.rich - sold.half + bought.cheap - bought.half <= entryEdge) return
+      // Not the end: who may only be paired within an expiry, or only across, can find a better partner further down.
+      if (sold.rich - sold.half + bought.cheap - bought.half <= entryEdge) continue
       const campaign = this.#size(sold.option, bought.option)
       if (!campaign) continue
       used.add(sold.option.index).add(bought.option.index)

@@ -247,7 +247,7 @@ export class VariancePremium implements Policy {
     // Beyond a wing the loss grows no further, and only one side can be in the money.
     const width = Math.max(callWing.strike - call.strike, put.strike - putWing.strike)
     const lots = this.#size(call, put, width)
-    if (lots < 1) return undefined
+    if (!(lots >= 1)) return undefined
     const long = (option: Listed): Leg => ({ option, lots })
     const coverCall = long(this.#listed(callWing))
     const coverPut = long(this.#listed(putWing))
@@ -261,14 +261,14 @@ export class VariancePremium implements Policy {
 
   #buy({ call, put }: Structure): OptionCampaign | undefined {
     const lots = this.#size(call, put, call.slopes.price + put.slopes.price)
-    if (lots < 1) return undefined
+    if (!(lots >= 1)) return undefined
     return new OptionCampaign([
       { option: this.#listed(call), lots },
       { option: this.#listed(put), lots },
     ])
   }
 
-  /** Lots of each leg. @param loss Most that one base unit can lose, in dollars. */
+  /** Lots of each leg; NaN while equity is unknown. @param loss Most that one base unit can lose, in dollars. */
   #size(call: FreshOption, put: FreshOption, loss: number): number {
     const { vegaShare, lossShare } = this.settings
     const { equity } = this.#context.portfolio
