@@ -70,13 +70,16 @@ export interface PoolPosition extends Held {
   readonly feeYieldPerDay?: number
 }
 
-/** Squeeth and its like: worth `factor × normalisation × spot²` dollars a unit. */
+/**
+ * Squeeth and its like: `scale × normalisation × spot²` at its index, and worth more by what its convexity costs over its 420 hours
+ * at the market's volatility (`pricing/powerPerpetual.ts`): that is the mark it can be sold at.
+ */
 export interface PowerPosition extends Held {
   readonly kind: 'power'
   readonly size: number
   /** Dollars per unit per spot²: 1e-4 for squeeth. */
   readonly scale: number
-  /** Normalisation factor, which pays the funding by shrinking. */
+  /** Normalisation factor, which pays the funding by shrinking: of the moment of the book, and kept through revaluations. */
   readonly normalisation: number
   readonly entry: number
   readonly settle: string

@@ -398,3 +398,16 @@ describe('what cannot be explained', () => {
     expect(explained).toMatchObject({ profit: 0, gross: 0, residualShare: 0, parts: noProfit(), positions: [] })
   })
 })
+
+test('a power perpetual whose market grows wilder is explained by its vega', () => {
+  const power: Position = {
+    kind: 'power', asset: 'ETH', size: 10, scale: 1e-4, normalisation: 0.6, entry: 500, settle: 'USDC',
+  } // biome-ignore format: a table row
+  const book: Book = { accounts: [{ venue: 'chain', balances: {}, positions: [power] }], inTransit: [] }
+  const at = (timeUs: number, ETH: number, volatility: number) =>
+    new SnapshotView({ timeUs, spot: { ETH }, volatility: { ETH: volatility } })
+  const { parts, profit, residualShare } = explainProfit({ book, from: at(0, 3_000, 0.6), to: at(DAY_US, 3_100, 0.9) })
+  expect(parts.vega).toBeGreaterThan(0.01 * profit)
+  expect(parts.delta).toBeGreaterThan(parts.vega)
+  expect(residualShare).toBeLessThan(0.001)
+})

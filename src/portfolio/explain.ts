@@ -26,7 +26,7 @@ import { dollarLike } from '../market/instrument.ts'
 import type { Book, FuturePosition, OptionPosition, Position } from './book.ts'
 import type { MarketView } from './marketView.ts'
 import { missingPrices, noPositionGreeks, type PositionGreeks, positionGreeks, positionName } from './positionGreeks.ts'
-import { bookValue, positionValue } from './valuation.ts'
+import { bookValue, positionValue, powerVolatility } from './valuation.ts'
 
 const DAY_US = 86_400_000_000
 
@@ -485,6 +485,9 @@ function explainPosition(
     dT = (right.timeUs - left.timeUs) / DAY_US
     dr = 100 * (right.dollarRate - left.dollarRate)
     dR = 100 * (ratio(right) - ratio(left))
+  } else if (position.kind === 'power') {
+    dV = 100 * (powerVolatility(position, right) - powerVolatility(position, left))
+    dr = 100 * (right.dollarRate - left.dollarRate)
   }
   const first = FIRST_ORDER[method]
   const second = SECOND_ORDER[method]

@@ -7,6 +7,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { powerPerpetual, SQUEETH } from '../pricing/powerPerpetual.ts'
 import type { FuturePosition, OptionPosition, PoolPosition, Position, PowerPosition } from './book.ts'
 import { type MarketFacts, type MarketView, type Shift, ShiftedView, SnapshotView } from './marketView.ts'
 import { missingPrices, type PositionGreeks, positionGreeks, positionName } from './positionGreeks.ts'
@@ -249,6 +250,26 @@ describe('closed forms are slopes', () => {
 
 describe('by hand', () => {
   const market = new SnapshotView(FACTS)
+
+  test('a long power perpetual pays the variance it is worth more for, as its own formula has it, and no rate of another contract', () => {
+    const position: PowerPosition = {
+      kind: 'power', asset: 'ETH', size: 2, scale: 1e-4, normalisation: 0.5, entry: 400, settle: 'USDT',
+    } // biome-ignore format: a table row
+    const { price, theta, vega } = powerPerpetual(SQUEETH, {
+      spot: FACTS.spot['ETH']!, normalisation: 0.5, volatility: 0.7, rate: 0.04,
+    }) // biome-ignore format: a table row
+    const greeks = positionGreeks(position, 'venue', market)
+    expect(greeks.value).toBeCloseTo(2 * (price - 400), 8)
+    expect(greeks.carry).toBeCloseTo((2 * theta) / 365, 8)
+    expect(greeks.vega).toBeCloseTo(0.02 * vega, 8)
+    expect(greeks.theta).toBe(0)
+    // Beyond a mark of 1.4 times the index the contract takes no more.
+    const wild = positionGreeks(position, 'venue', new SnapshotView({ ...FACTS, volatility: { ETH: 4 } }))
+    const marked = wild.value + 2 * 400
+    expect(wild.carry).toBeCloseTo((-marked * Math.log(1.4)) / 17.5, 8)
+    const dark = new SnapshotView({ ...FACTS, volatility: {} })
+    expect(missingPrices(position, 'venue', dark)).toEqual(['volatility of ETH at the money in 17.5 days'])
+  })
 
   test('an inverse perpetual margined in its coin is a straight line in dollars: delta size over entry, no gamma', () => {
     const position: FuturePosition = {

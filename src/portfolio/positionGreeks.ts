@@ -10,6 +10,8 @@
  *   straight line: delta size/entry and no gamma. Its gamma is in coins, where it is not what a dollar account lives on.
  * - Liquidity's delta is the amount of the base it holds: as price moves the exchange of one token for the other costs nothing to
  *   first order. To second order it always loses: gamma −L/(2 p^{3/2}) inside the range, none outside.
+ * - A power perpetual is worth its mark, so it has the vega of its convexity; its funding is carry, for its normalisation is part of
+ *   the position and does not shrink in a revaluation.
  *
  * Every figure is proven against bumping `positionValue` (test "closed forms are slopes").
  */
@@ -17,10 +19,11 @@
 import { isoDay } from '../core/clock.ts'
 import { dollarLike } from '../market/instrument.ts'
 import { BLACK76_ROW, Black76At, black76Row, PriceStatus } from '../pricing/black76.ts'
+import { powerFundingRate, SQUEETH } from '../pricing/powerPerpetual.ts'
 import type { FuturePosition, OptionPosition, PoolPosition, Position, PowerPosition } from './book.ts'
 import type { Greeks } from './greeks.ts'
 import type { MarketView } from './marketView.ts'
-import { futureMark, poolAmounts } from './valuation.ts'
+import { futureMark, poolAmounts, powerFigures, powerVolatility } from './valuation.ts'
 
 const YEAR_US = 365 * 86_400_000_000
 
@@ -104,7 +107,7 @@ export function positionGreeks(
       poolGreeks(position, market, out)
       break
     case 'power':
-      if (position.size !== 0) powerGreeks(position, venue, market, out)
+      if (position.size !== 0) powerGreeks(position, market, out)
       break
     case 'supply':
     case 'debt':
@@ -257,13 +260,23 @@ function poolGreeks(position: PoolPosition, market: MarketView, out: PositionGre
   out.carry = (position.feeYieldPerDay ?? 0) * (held.base * spot + held.quote * other)
 }
 
-function powerGreeks(position: PowerPosition, venue: string, market: MarketView, out: PositionGreeks): void {
-  const { size, scale, normalisation, entry, asset } = position
-  const spot = market.spot(asset)
-  const factor = size * scale * normalisation
-  settled(position, market, factor * spot * spot - size * entry, 2 * factor * spot, 2 * factor, out)
-  const notional = factor * spot * spot * market.spot(position.settle)
-  out.carry = -notional * market.fundingPerDay(venue, asset, position.instrument)
+function powerGreeks(position: PowerPosition, market: MarketView, out: PositionGreeks): void {
+  const { size, entry, asset, settle } = position
+  const figures = powerFigures(position, market)
+  if (figures === undefined) {
+    out.value = Number.NaN
+    return
+  }
+  const { price, index, delta, gamma, vega, rho, vanna, volga } = figures
+  settled(position, market, size * (price - entry), size * delta, size * gamma, out)
+  const unit = size * market.spot(settle)
+  out.vega = 0.01 * unit * vega
+  out.rho = 0.01 * unit * rho
+  out.volga = 1e-4 * unit * volga
+  // Owed in the asset itself, the vega is worth more with it.
+  out.vanna = 0.01 * (unit * vanna + (settle === asset ? size * vega : 0))
+  // The contract pays by its normalisation, from the ratio of mark to index within its bounds: carry, not the passing of time.
+  out.carry = (-powerFundingRate(SQUEETH, price / index) * price * unit) / 365
 }
 
 /** A position's name in reports: its instrument's, else what it is. */
@@ -296,7 +309,9 @@ export function missingPrices(position: Position, venue: string, market: MarketV
   if ('settle' in position && position.settle !== asset)
     need(`price of ${position.settle}`, market.spot(position.settle))
   if (position.kind === 'pool') need(`price of ${position.quote}`, market.spot(position.quote))
-  if (position.kind === 'perp' || position.kind === 'power') {
+  if (position.kind === 'power')
+    need(`volatility of ${asset} at the money in 17.5 days`, powerVolatility(position, market), -Number.MIN_VALUE)
+  if (position.kind === 'perp') {
     const funding = market.fundingPerDay(venue, asset, position.instrument)
     need(`funding of ${asset} at ${venue}`, funding, Number.NEGATIVE_INFINITY)
   }

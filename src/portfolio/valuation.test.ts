@@ -125,7 +125,12 @@ describe('by hand', () => {
       entry: 700,
       settle: 'USDC',
     }
-    expect(worth(power)).toBeCloseTo(5 * (800 - 700) * 0.99, 9)
+    // Without volatility its index; with 0.8 what a seller gets: e^(0.64 × 420 hours) above it. Unknown where the market knows none.
+    const at = (ETH: number) => new SnapshotView({ ...FACTS, volatility: { ETH } })
+    expect(worth(power, at(0))).toBeCloseTo(5 * (800 - 700) * 0.99, 9)
+    expect(worth(power, at(0.8))).toBeCloseTo(5 * (800 * Math.exp((0.64 * 17.5) / 365) - 700) * 0.99, 9)
+    expect(worth(power)).toBeNaN()
+    expect(worth({ ...power, size: 0 })).toBe(0)
     expect(worth({ kind: 'supply', asset: 'ETH', amount: 2, rate: 0.1 })).toBe(8_000)
     expect(worth({ kind: 'debt', asset: 'USDC', amount: 1_000, rate: 0.1 })).toBe(-990)
   })

@@ -10,7 +10,16 @@
 
 import { dollarLike } from '../market/instrument.ts'
 import { black76Price } from '../pricing/black76.ts'
-import type { Book, FuturePosition, OptionPosition, PoolPosition, Position, VenueAccount } from './book.ts'
+import { type PowerGreeks, powerPerpetual, SQUEETH } from '../pricing/powerPerpetual.ts'
+import type {
+  Book,
+  FuturePosition,
+  OptionPosition,
+  PoolPosition,
+  Position,
+  PowerPosition,
+  VenueAccount,
+} from './book.ts'
 import type { MarketView } from './marketView.ts'
 
 const YEAR_US = 365 * 86_400_000_000
@@ -56,6 +65,28 @@ export function futureMark(position: FuturePosition, venue: string, market: Mark
   return market.forward(position.asset, position.expiryUs ?? Number.NaN, position.instrument)
 }
 
+/**
+ * Volatility a power perpetual is worth its mark at, a fraction a year: the market's at the money over the time its premium is paid
+ * in, 420 hours. Squared it stands for the mean over all strikes and terms, which a smile puts somewhat higher.
+ */
+export function powerVolatility({ asset, instrument }: PowerPosition, market: MarketView): number {
+  const expiryUs = market.timeUs + SQUEETH.periodYears * YEAR_US
+  return market.volatility(asset, expiryUs, market.spot(asset), instrument)
+}
+
+/**
+ * Worth and slopes of one unit of a power perpetual, in units of `settle`, by the conventions of `pricing/powerPerpetual.ts`;
+ * undefined where the spot or the volatility is unknown.
+ */
+export function powerFigures(position: PowerPosition, market: MarketView): PowerGreeks | undefined {
+  const { asset, scale, normalisation } = position
+  const spot = market.spot(asset)
+  const volatility = powerVolatility(position, market)
+  const known = volatility >= 0 && volatility < 1e3 && spot > 0 && spot < 1e100 && scale > 0 && normalisation > 0
+  if (!known || !Number.isFinite(market.dollarRate)) return undefined
+  return powerPerpetual({ ...SQUEETH, scale }, { spot, normalisation, volatility, rate: market.dollarRate })
+}
+
 /** Amounts of both tokens that liquidity holds at a price (quote per base). Source: Uniswap v3 whitepaper, eq. 6.29 and 6.30. */
 export function poolAmounts(position: PoolPosition, price: number): { base: number; quote: number } {
   const { liquidity, lower, upper } = position
@@ -89,12 +120,8 @@ export function positionValue(position: Position, venue: string, market: MarketV
     }
     case 'power': {
       if (position.size === 0) return 0
-      const spot = market.spot(position.asset)
-      return (
-        position.size *
-        (position.scale * position.normalisation * spot * spot - position.entry) *
-        market.spot(position.settle)
-      )
+      const mark = powerFigures(position, market)?.price ?? Number.NaN
+      return position.size * (mark - position.entry) * market.spot(position.settle)
     }
     case 'supply':
       return position.amount === 0 ? 0 : position.amount * market.spot(position.asset)

@@ -9,7 +9,7 @@
 import type { OptionPosition, Position } from '../../portfolio/book.ts'
 import { type MarketView, ShiftedView } from '../../portfolio/marketView.ts'
 import { positionGreeks } from '../../portfolio/positionGreeks.ts'
-import { futureMark, optionDollars } from '../../portfolio/valuation.ts'
+import { futureMark, optionDollars, powerFigures } from '../../portfolio/valuation.ts'
 import type { ShockedView } from './shockedView.ts'
 import type { StressSettings } from './stressSettings.ts'
 
@@ -55,13 +55,8 @@ export function closingCost(
       return ofBook(market, venue, position.asset, notional)
     }
     case 'power': {
-      const spot = market.spot(position.asset)
-      return ofBook(
-        market,
-        venue,
-        position.asset,
-        position.size * position.scale * position.normalisation * spot * spot,
-      )
+      const mark = powerFigures(position, market)?.price ?? Number.NaN
+      return ofBook(market, venue, position.asset, position.size * mark)
     }
     case 'option':
       return ofOption(position, venue, market, settings)
