@@ -10,14 +10,19 @@
  */
 
 import { DAY_US, HOUR_US } from '../core/clock.ts'
-import { GimbalError } from '../core/errors.ts'
 import { readSettings, type SettingsOf, type SettingValue } from '../core/settings.ts'
 import type { Universe } from '../market/instrument.ts'
 import type { AccountEvent, OrderEvent } from '../market/order.ts'
 import { lelandVolatility } from '../research/hedging/hedgeBands.ts'
 import { OptionCampaign } from './optionCampaign.ts'
 import { freshExpiries, straddle } from './optionChoice.ts'
-import { chooseOptionUniverse, OPTION_POLICY_SETTINGS, OptionDesk, type OptionUniverse } from './optionPolicy.ts'
+import {
+  chooseOptionUniverse,
+  OPTION_POLICY_SETTINGS,
+  OptionDesk,
+  type OptionUniverse,
+  requireTenors,
+} from './optionPolicy.ts'
 import type { Policy, PolicyContext } from './policy.ts'
 
 export const GAMMA_SCALPER_SETTINGS = {
@@ -58,18 +63,7 @@ export class GammaScalper implements Policy {
   /** @throws {GimbalError} `config-invalid`, `instrument-unknown`. */
   static fromSettings(given: Readonly<Record<string, SettingValue>>, universe: Universe): GammaScalper {
     const settings = readSettings('policy gamma-scalper', GAMMA_SCALPER_SETTINGS, given)
-    const { tenorDays, tenorDaysMin, tenorDaysMax, rollDays } = settings
-    if (!(rollDays < tenorDaysMin && tenorDaysMin <= tenorDays && tenorDays <= tenorDaysMax))
-      throw new GimbalError(
-        'config-invalid',
-        'Policy gamma-scalper needs rollDays < tenorDaysMin <= tenorDays <= tenorDaysMax',
-        {
-          rollDays,
-          tenorDaysMin,
-          tenorDays,
-          tenorDaysMax,
-        },
-      )
+    requireTenors('gamma-scalper', settings)
     return new GammaScalper(settings, chooseOptionUniverse('gamma-scalper', universe, settings))
   }
 

@@ -18,6 +18,24 @@ export const OPTION_POLICY_SETTINGS = { ...OPTION_SETTINGS, ...HEDGE_SETTINGS, .
 
 export type OptionPolicySettings = SettingsOf<typeof OPTION_POLICY_SETTINGS>
 
+/** When a policy enters, which tenor it would rather have, and when it leaves; days to expiry. */
+export interface Tenors {
+  readonly rollDays: number
+  readonly tenorDaysMin: number
+  readonly tenorDays: number
+  readonly tenorDaysMax: number
+}
+
+/** @throws {GimbalError} `config-invalid` unless tenors ascend, and nothing is entered that is already to be left. */
+export function requireTenors(policy: string, { rollDays, tenorDaysMin, tenorDays, tenorDaysMax }: Tenors): void {
+  if (rollDays < tenorDaysMin && tenorDaysMin <= tenorDays && tenorDays <= tenorDaysMax) return
+  throw new GimbalError(
+    'config-invalid',
+    `Policy ${policy} needs rollDays < tenorDaysMin <= tenorDays <= tenorDaysMax`,
+    { rollDays, tenorDaysMin, tenorDays, tenorDaysMax },
+  )
+}
+
 /** What is found out about a run before it begins. */
 export interface OptionUniverse {
   readonly asset: string

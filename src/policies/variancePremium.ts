@@ -22,7 +22,13 @@ import { lelandVolatility } from '../research/hedging/hedgeBands.ts'
 import type { Listed } from './optionBoard.ts'
 import { type Leg, OptionCampaign } from './optionCampaign.ts'
 import { type FreshExpiry, type FreshOption, freshExpiries, nearestDelta, straddle } from './optionChoice.ts'
-import { chooseOptionUniverse, OPTION_POLICY_SETTINGS, OptionDesk, type OptionUniverse } from './optionPolicy.ts'
+import {
+  chooseOptionUniverse,
+  OPTION_POLICY_SETTINGS,
+  OptionDesk,
+  type OptionUniverse,
+  requireTenors,
+} from './optionPolicy.ts'
 import type { Policy, PolicyContext } from './policy.ts'
 
 export const VARIANCE_PREMIUM_SETTINGS = {
@@ -99,18 +105,8 @@ export class VariancePremium implements Policy {
   /** @throws {GimbalError} `config-invalid`, `instrument-unknown`. */
   static fromSettings(given: Readonly<Record<string, SettingValue>>, universe: Universe): VariancePremium {
     const settings = readSettings('policy variance-premium', VARIANCE_PREMIUM_SETTINGS, given)
-    const { tenorDays, tenorDaysMin, tenorDaysMax, rollDays, structure, bodyDelta, wingDelta } = settings
-    if (!(rollDays < tenorDaysMin && tenorDaysMin <= tenorDays && tenorDays <= tenorDaysMax))
-      throw new GimbalError(
-        'config-invalid',
-        'Policy variance-premium needs rollDays < tenorDaysMin <= tenorDays <= tenorDaysMax',
-        {
-          rollDays,
-          tenorDaysMin,
-          tenorDays,
-          tenorDaysMax,
-        },
-      )
+    const { structure, bodyDelta, wingDelta } = settings
+    requireTenors('variance-premium', settings)
     if (structure === 'strangle' && wingDelta >= bodyDelta)
       throw new GimbalError('config-invalid', 'Wings of policy variance-premium must lie further out than its body', {
         wingDelta,
