@@ -184,16 +184,12 @@ export class Engine implements EngineParts {
 
   /** Earliest time at which `stepClock` has something to do; infinite when nothing is scheduled. */
   get nextClockUs(): number {
-    const others = this.#nextBesidesMarginUs
-    return this.#margin === undefined ? others : Math.min(others, this.#margin.dueUs)
-  }
-
-  get #nextBesidesMarginUs(): number {
     const timer = this.#timers.nextUs
     const gate = this.gate.nextClockUs
     // A sample due at t holds everything of t: it is taken a microsecond later.
     const sample = this.#desk ? this.#desk.dueUs + 1 : Number.POSITIVE_INFINITY
-    return Math.min(timer, gate, sample)
+    const next = Math.min(timer, gate, sample)
+    return this.#margin === undefined ? next : Math.min(next, this.#margin.dueUs)
   }
 
   /** One tape row, `timeUs` being its time in order of receipt. Decisions happen only at the end of its message. */
@@ -208,15 +204,13 @@ export class Engine implements EngineParts {
       this.#carryOut()
       this.#tellForecasts()
     }
-    const margin = this.#margin
-    if (margin !== undefined && nowUs >= margin.dueUs) this.#lookAtMargins(margin)
     this.markets[instrument]!.apply(batch, row, nowUs)
     const spoken = this.#desk?.onRow(batch, row, instrument, nowUs) === true
     if ((batch.flags[row]! & Flag.END) === 0) {
       assert(!spoken, 'a sample that follows an event is taken at the end of its message')
       return
     }
-    if (margin !== undefined && nowUs >= margin.askUs) margin.ask(nowUs)
+    if (this.#margin !== undefined && nowUs >= this.#margin.askUs) this.#margin.ask(nowUs)
     if (spoken) this.#reportForecasts()
     this.gate.onMarket(instrument, nowUs)
     this.#carryOut()
@@ -231,10 +225,14 @@ export class Engine implements EngineParts {
     this.#advance(timeUs)
     const nowUs = this.clock.nowUs
     this.#journal.clock(nowUs)
-    // A moment only margins asked for is none to the gate's own checks: a run without the desk does not have it.
-    const forGate = this.#margin === undefined || nowUs >= this.#nextBesidesMarginUs
-    if (this.#margin !== undefined && nowUs >= this.#margin.dueUs) this.#lookAtMargins(this.#margin)
     const spoken = this.#desk?.sampleDue(nowUs - 1) === true
+    let forGate = true
+    if (this.#margin !== undefined && nowUs >= this.#margin.dueUs) {
+      // A moment only margins asked for is none to the gate's own checks: a run without the desk does not have it.
+      forGate = spoken || nowUs >= Math.min(this.gate.nextClockUs, this.#timers.nextUs)
+      this.#margin.look(nowUs, this.#tellMargin)
+      this.#carryOut()
+    }
     if (spoken) this.#reportForecasts()
     if (forGate) this.gate.onClock(nowUs)
     this.#carryOut()
@@ -521,11 +519,6 @@ export class Engine implements EngineParts {
   }
 
   /** What venues ask of accounts, for the gate: as with forecasts nothing of it is an input, a replay makes it again. */
-  #lookAtMargins(margin: MarginDesk): void {
-    margin.look(this.clock.nowUs, this.#tellMargin)
-    this.#carryOut()
-  }
-
   readonly #tellMargin = (reading: MarginReading): void => {
     this.gate.reportMargin(reading.venue, reading.ratio, reading.timeUs)
     this.#observer?.onMargin?.(reading)
