@@ -337,6 +337,18 @@ describe('account, with everything open filled in the worst way', () => {
     expect(judge(at, limit(ASK, 1))).toBe('net-exposure')
   })
 
+  test('net exposure: a put bought leans with what is sold short, and offsets what is held', () => {
+    const put = { ...OPTION, right: 'put' } as const
+    const at = desk({ netExposureMax: 20_001 }, {}, [put, SPEC])
+    at.hold(1, -100)
+    // A lot of puts is 5,000 dollars of the underlying beside 10,000 sold: bought they add to it, sold they do not until past it.
+    expect([judge(at, limit(BID, 2)), judge(at, limit(BID, 3))]).toEqual(['', 'net-exposure'])
+    expect([judge(at, limit(ASK, 6)), judge(at, limit(ASK, 7))]).toEqual(['', 'net-exposure'])
+    at.rest(0, BID, 2)
+    expect(judge(at, limit(BID, 1))).toBe('net-exposure')
+    expect(judge(at, limit(ASK, 6))).toBe('')
+  })
+
   test('leverage', () => {
     const at = desk({ leverageMax: 2 })
     at.hold(1, 10_000)

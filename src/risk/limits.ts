@@ -19,7 +19,7 @@
  *   position-notional         the same in dollars
  *   equity-unknown            equity or an exposure cannot be computed
  *   gross-exposure            Σ |worst case of each instrument|
- *   net-exposure              |Σ| with either all buys or all sells filled
+ *   net-exposure              |Σ|, puts bought as sold, with either all that lengthens filled or all that shortens
  *   leverage                  gross exposure over equity
  *   margin                    initial margin of positions and open orders over equity
  *
@@ -206,8 +206,10 @@ export class Limits {
       const short = notionalDollars(market, markPrice, low, ledger)
       const worst = Math.max(long, short)
       gross += worst
-      bought += Math.sign(high) * long
-      sold += Math.sign(low) * short
+      // A put bought is exposure to a fall: what lengthens the account is selling it.
+      const put = market.instrument.kind === 'option' && market.instrument.right === 'put'
+      bought += put ? -Math.sign(low) * short : Math.sign(high) * long
+      sold += put ? -Math.sign(high) * long : Math.sign(low) * short
       margin += worst * this.#initialRate(i, market.instrument, worst)
     }
     const { equity } = ledger
