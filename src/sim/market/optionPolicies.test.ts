@@ -470,6 +470,19 @@ describe('relative value', () => {
     expect(skew.fills.filter(({ instrument }) => instrument >= 3)).toEqual([])
   })
 
+  test('the dearest option of all having no partner in its expiry does not keep a lesser pair from being found', () => {
+    const mispriced = new Map([
+      [later, 0.045],
+      [rich, 0.04],
+      [cheap, -0.04],
+    ])
+    const each = run(optionMarket({ ...plain, mispriced, days: 2 }), [
+      ['relative-value', { ...settings, pairs: 'skew' }],
+    ])
+    const traded = each.fills.filter(({ instrument }) => instrument >= 3).map(({ instrument }) => instrument)
+    expect(new Set(traded)).toEqual(new Set([rich, cheap]))
+  })
+
   test('on a smooth surface nothing is dear or cheap, and nothing is traded', () => {
     const each = run(optionMarket(plain), [['relative-value', settings]])
     expect(each.orders.filter(({ instrument }) => instrument >= 3)).toEqual([])
