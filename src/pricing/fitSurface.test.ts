@@ -388,6 +388,23 @@ describe.skipIf(!existsSync(folder))('recorded chains (absent without the shared
     : []
   const dozen = Array.from({ length: 12 }, (_, i) => files[Math.floor((i * (files.length - 1)) / 11)]!)
 
+  const short = 'chain_20260105T153329Z.csv.gz'
+  test.skipIf(!files.includes(short))(
+    'a slice held under a neighbour with flatter wings still goes through its own quotes',
+    () => {
+      // Seventeen hours to go, left wing steeper than the next expiry's: a straight line met 7 of these 13 quotes.
+      const [{ quotes, index }] = deribitQuotes(gunzipSync(readFileSync(join(folder, short))).toString()) as [
+        ReturnType<typeof deribitQuotes>[0],
+      ]
+      const { expiries, surface } = fitSurface(quotes, { spot: index })
+      const [first] = expiries
+      expect([first!.outcome, first!.used]).toEqual(['constrained', 13])
+      expect(first!.inside).toBeGreaterThan(11)
+      expect(first!.distance).toBeLessThan(0.01)
+      expect(surfaceArbitrage(surface).free).toBe(true)
+    },
+  )
+
   test.each(dozen)('%s: free of arbitrage, nine liquid quotes of ten met, the venue’s volatility found', (file) => {
     const chains = deribitQuotes(gunzipSync(readFileSync(join(folder, file))).toString())
     expect(chains.length).toBeGreaterThan(0)

@@ -581,6 +581,58 @@ function findTrouble(slices: readonly RawSvi[], cuts: Cuts): boolean[] {
   return trouble
 }
 
+/** Parameters of a slice, as {@link sliceAt} reads them. */
+function packed({ a, b, rho, m, sigma }: RawSvi): Float64Array {
+  const x = new Float64Array(PARAMETERS)
+  x[LEAST] = Math.log(a + b * sigma * Math.sqrt((1 - rho) * (1 + rho)))
+  x[LEFT] = Math.log(b * (1 - rho))
+  x[RIGHT] = Math.log(b * (1 + rho))
+  x[CENTRE] = m
+  x[BEND] = Math.log(sigma)
+  return x
+}
+
+/** Room left between the wings of neighbours, as a logarithm: wings of one slope may cross late. */
+const WING_ROOM = 1e-6
+/** Places tried between a slice and its refit. */
+const STEPS_BACK = 16
+
+/**
+ * Fits one slice again while its neighbours stay, with wings no steeper than the later and no flatter than the earlier one's; the
+ * joint descent can leave a slice where it first gave way, short expiries above all, though better ones fit between. Undefined where
+ * no free slice nearer to the quotes was found.
+ */
+function refit(problem: Problem, i: number, fitted: readonly FittedSlice[]): RawSvi | undefined {
+  const part = only(problem, i)
+  const before = fitted[i - 1]?.slice
+  const after = fitted[i + 1]?.slice
+  const lower = part.lower.slice()
+  const upper = part.upper.slice()
+  for (const wing of [LEFT, RIGHT]) {
+    if (before) lower[wing] = Math.max(lower[wing]!, packed(before)[wing]! + WING_ROOM)
+    if (after) upper[wing] = Math.min(upper[wing]!, packed(after)[wing]! - WING_ROOM)
+    if (!(lower[wing]! < upper[wing]!)) return undefined
+  }
+  const x = part.start.map((start, j) => Math.min(Math.max(start, lower[j]!), upper[j]!))
+  descend({ ...part, lower, upper }, x, 0, undefined, 60)
+  const normal = new Normal(PARAMETERS)
+  const costOf = (y: Float64Array) => {
+    evaluate(part, y, 0, undefined, normal)
+    return normal.cost
+  }
+  const held = packed(fitted[i]!.slice)
+  const known = costOf(held)
+  for (let step = STEPS_BACK; step > 0; step--) {
+    const y = held.map((from, j) => from + (step / STEPS_BACK) * (x[j]! - from))
+    if (!(costOf(y) < known)) continue
+    const slice = sliceAt(y, 0)
+    if (!butterflyFree(slice)) continue
+    if ((before && !calendarFree(before, slice)) || (after && !calendarFree(slice, after))) continue
+    return slice
+  }
+  return undefined
+}
+
 /** The slice with wings at least as steep as those of `earlier`, raised until it lies above it everywhere. */
 function raised(slice: RawSvi, earlier: RawSvi): RawSvi {
   const left = Math.max(slice.b * (1 - slice.rho), earlier.b * (1 - earlier.rho) * (1 + 1e-9))
@@ -673,5 +725,11 @@ export function fitSlices(bands: readonly SliceBands[]): FittedSlice[] {
     const outcome = settled !== slice ? 'repaired' : constrained[i] ? 'constrained' : 'fitted'
     fitted.push({ slice: settled, outcome })
   }
+  // Twice, because what one slice gives back its neighbours can use.
+  for (let sweep = 0; sweep < 2; sweep++)
+    for (let i = 0; i < fitted.length; i++) {
+      const better = fitted[i]!.outcome === 'fitted' ? undefined : refit(problem, i, fitted)
+      if (better) fitted[i] = { slice: better, outcome: 'constrained' }
+    }
   return fitted
 }
