@@ -7,6 +7,7 @@
  */
 
 import { z } from 'zod'
+import { readUtc } from '../core/clock.ts'
 import { GimbalError } from '../core/errors.ts'
 import { black76, blackScholes, inverseBlack76 } from '../pricing/black76.ts'
 import { impliedVolatility } from '../pricing/impliedVolatility.ts'
@@ -15,9 +16,8 @@ import { CALL, PUT } from '../pricing/right.ts'
 const YEAR_MS = 365 * 86_400_000
 
 const time = z.string().transform((text, context) => {
-  const day = /^\d{4}-\d\d-\d\d$/.test(text)
-  const ms = Date.parse(day ? `${text}T08:00:00Z` : /Z$|[+-]\d\d:?\d\d$/.test(text) ? text : `${text}Z`)
-  if (!Number.isNaN(ms)) return ms
+  const timeUs = readUtc(text, 8)
+  if (timeUs !== undefined) return timeUs / 1000
   context.addIssue({ code: 'custom', message: 'not a UTC time such as 2026-01-30 or 2026-01-30T08:00:00Z' })
   return z.NEVER
 })

@@ -9,6 +9,7 @@
  *                                           130  interrupted
  */
 
+import { readUtc } from '../core/clock.ts'
 import { GimbalError } from '../core/errors.ts'
 
 export const EXIT = { ok: 0, failed: 1, usage: 2, found: 3, interrupted: 130 } as const
@@ -198,19 +199,14 @@ export function shareOption(text: string, option: string, min: number): number {
 
 /** Reads a UTC time: `2025-10-10`, or any ISO time; microseconds since 1970. @throws {GimbalError} `argument-invalid`. */
 export function timeOption(text: string, option: string): number {
-  const iso = /^\d{4}-\d\d-\d\d$/.test(text)
-    ? `${text}T00:00:00Z`
-    : /(Z|[+-]\d\d:?\d\d)$/.test(text)
-      ? text
-      : `${text}Z`
-  const ms = Date.parse(iso)
-  if (!/^\d{4}-\d\d-\d\d/.test(text) || Number.isNaN(ms)) {
+  const timeUs = readUtc(text)
+  if (timeUs === undefined) {
     throw new GimbalError('argument-invalid', `${option} takes a UTC day or time`, {
       given: text,
       example: '2025-10-10 or 2025-10-10T21:15:00Z',
     })
   }
-  return ms * 1000
+  return timeUs
 }
 
 const LENGTH_US: Readonly<Record<string, number>> = { s: 1e6, m: 60e6, h: 3_600e6, d: 86_400e6 }

@@ -21,6 +21,25 @@ export function startOfDayUs(timeUs: number): number {
   return Math.floor(timeUs / DAY_US) * DAY_US
 }
 
+/**
+ * Microseconds since 1970 of a UTC day or an ISO time, `2026-01-30` or `2026-01-30T08:00:00Z` (UTC where no offset is written);
+ * undefined for every other text.
+ *
+ * Read by its form before it is parsed: left to itself the runtime takes 30 February for 2 March and `5` for May 2001.
+ *
+ * @param dayHour Hour of the day meant by a day alone.
+ */
+export function readUtc(text: string, dayHour = 0): number | undefined {
+  const form = /^(\d{4})-(\d\d)-(\d\d)([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$/.exec(text)
+  if (!form) return undefined
+  const [, year, month, day, timeOfDay, , , offset] = form
+  const dayMs = Date.UTC(Number(year), Number(month) - 1, Number(day))
+  if (new Date(dayMs).toISOString().slice(0, 10) !== `${year}-${month}-${day}`) return undefined
+  if (timeOfDay === undefined) return dayMs * 1000 + dayHour * HOUR_US
+  const ms = Date.parse(offset === undefined ? `${text}Z` : text)
+  return Number.isNaN(ms) ? undefined : ms * 1000
+}
+
 /** `2025-10-10T21:20:00.123456Z` for a time in microseconds. */
 export function isoTime(timeUs: number): string {
   const seconds = Math.floor(timeUs / SECOND_US)

@@ -334,8 +334,9 @@ class TableInWork {
 }
 
 function toDollars(greeks: CashGreeks, price: number): void {
-  greeks.deltaDollars = greeks.delta * price
-  greeks.gammaDollars = (greeks.gamma * price * price) / 100
+  // Nothing of what has no price is no dollars, as it is in `positionValue`.
+  greeks.deltaDollars = greeks.delta === 0 ? 0 : greeks.delta * price
+  greeks.gammaDollars = greeks.gamma === 0 ? 0 : (greeks.gamma * price * price) / 100
 }
 
 /** Not by difference: infinite minus infinite is no order. */

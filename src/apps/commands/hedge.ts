@@ -79,6 +79,7 @@ async function propose(terminal: Terminal, options: HedgeOptions, path: string):
   printProposal(terminal, proposal)
   terminal.result({ ...frameOf(market, desk), wish, proposal })
   const sound =
+    proposal.unpriced.length === 0 &&
     proposal.margin.every(({ liquidatableAfter }) => !liquidatableAfter) &&
     proposal.assets.every(({ refusal }) => refusal === '')
   return sound ? EXIT.ok : EXIT.found

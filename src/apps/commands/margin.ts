@@ -12,22 +12,27 @@ interface MarginOptions extends BookOptions {
   readonly optimise?: boolean
 }
 
-/** Exit code 3 when some account could be liquidated now, or its venue's rules cannot say. */
+/** Exit code 3 when some account could be liquidated now, its venue's rules cannot say, or something held has no price. */
 export async function margin(terminal: Terminal, options: MarginOptions): Promise<number> {
   const desk = await openDesk(terminal, options)
   const found = await marginFacts(terminal, desk, options.optimise === true)
   const { market, book } = desk
+  const greeks = greeksFacts(book, market.view)
   const report = {
     ...frameOf(market, desk),
     ...(market.chains.length > 0 ? { surfaces: surfaceFacts(market) } : {}),
-    greeks: greeksFacts(book, market.view),
+    greeks,
     margin: found,
   }
+  const { unpriced } = greeks.table
   printFrame(terminal, report)
+  for (const { name, venue, missing } of unpriced)
+    terminal.prose(`${name} at ${venue} is not priced: ${missing.join(', ')}`, 2)
   printMargin(terminal, found)
   writeDesk(terminal, options.out, report)
-  terminal.result({ market: report.market, book: report.book, ...found })
-  const sound = found.accounts.every(({ liquidatable, refusal }) => !liquidatable && refusal === '')
+  terminal.result({ market: report.market, book: report.book, unpriced, ...found })
+  const sound =
+    unpriced.length === 0 && found.accounts.every(({ liquidatable, refusal }) => !liquidatable && refusal === '')
   return sound ? EXIT.ok : EXIT.found
 }
 

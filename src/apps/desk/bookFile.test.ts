@@ -95,6 +95,23 @@ describe('refuses by name', () => {
       (text) => text.replace(/("settle": "BTC"),\s*"expiry": "[^"]*"(\s*})(?![\s\S]*"settle": "BTC",)/, '$1$2'),
       'without an expiry',
     ],
+    ['a day no month has', (text) => text.replace('2026-01-30T08:00:00.000Z', '2026-02-30'), 'not a UTC time'],
+    ['a number for a day', (text) => text.replace('2026-01-30T08:00:00.000Z', '5'), 'not a UTC time'],
+    [
+      'an inverse contract in dollars',
+      (text) => text.replace('"payoff": "linear"', '"payoff": "inverse"'),
+      'settles in its own asset',
+    ],
+    [
+      'a linear contract in coins',
+      (text) => text.replace('"payoff": "inverse"', '"payoff": "linear"'),
+      'in a dollar coin',
+    ],
+    ['a pool of one token', (text) => text.replace('"quote": "USDC"', '"quote": "ETH"'), 'one token'],
+    ['a range upside down', (text) => text.replace('"lower": 0', '"lower": 4000, "upper": 2000'), 'does not ascend'],
+    ['rules nobody has', (text) => text.replace('"deribit-standard"', '"deribit-standrad"'), 'deribit-portfolio'],
+    ['a name every object has', (text) => text.replace('"USDC": 10000', '"constructor": 1'), 'constructor'],
+    ['a balance that would be dropped', (text) => text.replace('"USDC": 10000', '"__proto__": 1'), '__proto__'],
     ['half a file', (text) => text.slice(0, 200), 'not JSON'],
     ['no accounts', () => '{"accounts": []}', 'accounts'],
   ]

@@ -7,23 +7,27 @@
 
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import { readUtc } from '../../core/clock.ts'
 import { GimbalError } from '../../core/errors.ts'
+import { dollarLike } from '../../market/instrument.ts'
 import type { Book, OptionPosition, Position } from '../../portfolio/book.ts'
+import { marginEngine } from '../../portfolio/margin/registry.ts'
 import { CALL, PUT } from '../../pricing/right.ts'
 
 const finite = z.number()
 const positive = z.number().positive()
-const asset = z.string().min(1)
+// Figures are looked up by these: a name every object answers to would find what no market said.
+const asset = z
+  .string()
+  .min(1)
+  .refine((name) => !(name in Object.prototype), 'not a name of anything traded')
 
 /** A time of day on a date; options expire at 08:00 UTC where only a day is given. */
 const expiry = z.string().transform((text, context) => {
-  const day = /^\d{4}-\d\d-\d\d$/.test(text)
-  const ms = Date.parse(day ? `${text}T08:00:00Z` : /Z$|[+-]\d\d:?\d\d$/.test(text) ? text : `${text}Z`)
-  if (Number.isNaN(ms)) {
-    context.addIssue({ code: 'custom', message: 'not a UTC time such as 2026-01-30 or 2026-01-30T08:00:00Z' })
-    return z.NEVER
-  }
-  return ms * 1000
+  const timeUs = readUtc(text, 8)
+  if (timeUs !== undefined) return timeUs
+  context.addIssue({ code: 'custom', message: 'not a UTC time such as 2026-01-30 or 2026-01-30T08:00:00Z' })
+  return z.NEVER
 })
 
 const named = { asset, instrument: z.string().optional() }
@@ -88,9 +92,9 @@ const book = z.strictObject({
   accounts: z
     .array(
       z.strictObject({
-        venue: z.string().min(1),
+        venue: asset,
         margin: z.string().optional(),
-        balances: z.record(z.string(), finite).default({}),
+        balances: z.record(asset, finite).default({}),
         positions: z.array(z.union([future, option, pool, power, lending])).default([]),
       }),
     )
@@ -133,15 +137,36 @@ function position(written: Written['accounts'][number]['positions'][number]): Po
   }
 }
 
+/** What is wrong with a position whose every word fits, each of which would be given a worth that means nothing. */
+function contradiction(written: Written['accounts'][number]['positions'][number]): string | undefined {
+  const { kind, asset: base } = written
+  if (kind === 'future' && written.expiry === undefined) return 'A dated future without an expiry'
+  if (kind === 'perp' || kind === 'future') {
+    const { payoff, settle } = written
+    if (payoff === 'inverse' && settle !== base) return 'An inverse contract settles in its own asset'
+    if (payoff === 'linear' && !dollarLike(settle)) return 'The profit of a linear contract is in a dollar coin'
+  }
+  if (kind === 'pool') {
+    if (written.quote === base) return 'A pool of one token'
+    if (written.upper !== undefined && written.upper <= written.lower) return 'A pool whose range does not ascend'
+  }
+  return undefined
+}
+
 /**
  * Reads a book from the text of a JSON file.
  *
- * @throws {GimbalError} `file-invalid`, naming every place that does not fit (the first five).
+ * @throws {GimbalError} `file-invalid`, naming every place that does not fit (the first five) or the first position that contradicts
+ *   itself; `argument-invalid` for a margin engine that does not exist, naming those that do.
  */
 export function parseBook(text: string, name: string): Book {
   let json: unknown
   try {
-    json = JSON.parse(text)
+    json = JSON.parse(text, (key, value: unknown) => {
+      // A record read from text would drop it without a word.
+      if (key === '__proto__') throw new SyntaxError('__proto__ is no name')
+      return value
+    })
   } catch (cause) {
     throw new GimbalError('file-invalid', 'A book is not JSON', { file: name, reason: String(cause) }, { cause })
   }
@@ -155,14 +180,11 @@ export function parseBook(text: string, name: string): Book {
     })
   }
   for (const account of read.data.accounts) {
-    for (const [at, { kind, ...rest }] of account.positions.entries()) {
-      if (kind === 'future' && !('expiry' in rest && rest.expiry !== undefined)) {
-        throw new GimbalError('file-invalid', 'A dated future without an expiry', {
-          file: name,
-          venue: account.venue,
-          position: at,
-        })
-      }
+    if (account.margin !== undefined) marginEngine(account.margin)
+    for (const [at, each] of account.positions.entries()) {
+      const fault = contradiction(each)
+      if (fault !== undefined)
+        throw new GimbalError('file-invalid', fault, { file: name, venue: account.venue, position: at })
     }
   }
   return {

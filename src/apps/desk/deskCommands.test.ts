@@ -285,6 +285,33 @@ describe('gimbal margin', () => {
     expect(refused.json.moves.refusal).toContain('hyperliquid')
   })
 
+  test('what has no price is named and ends with 3, whether or not a venue counts it', async () => {
+    const [account] = THIN.accounts
+    const coins = { accounts: [{ ...account, balances: { USDC: 20_000, WIF: 5 } }] }
+    const counted = await marginOf({ book: written('coins.json', coins) })
+    expect([counted.code, counted.json.book.value]).toEqual([3, null])
+    expect(counted.json.unpriced[0].missing).toEqual(['price of WIF'])
+    expect(counted.json.accounts[0].maintenance).toBeGreaterThan(0)
+    const loose = { accounts: [{ venue: 'wallet', balances: { WIF: 5 } }] }
+    expect((await marginOf({ book: written('loose.json', loose) })).code).toBe(3)
+  })
+
+  test('an option that has expired is said to be taken at spot', async () => {
+    const gone = {
+      kind: 'option',
+      asset: 'BTC',
+      size: 1,
+      right: 'put',
+      strike: 1e6,
+      expiry: '2020-01-31',
+      settle: 'BTC',
+    }
+    const { json } = await marginOf({
+      book: written('past.json', { accounts: [{ venue: 'wallet', positions: [gone] }] }),
+    })
+    expect(json.market.assumptions.join()).toMatch(/20200131.*expired/)
+  })
+
   test('perpetuals placed anew keep the deltas', async () => {
     const { json } = await marginOf({ optimise: true })
     const { feasible, trades } = json.optimised

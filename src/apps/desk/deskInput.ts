@@ -8,6 +8,7 @@ import { GimbalError } from '../../core/errors.ts'
 import { dollarLike } from '../../market/instrument.ts'
 import type { Book } from '../../portfolio/book.ts'
 import { exposedAssets } from '../../portfolio/margin/liquidation.ts'
+import { positionName } from '../../portfolio/margin/marginReport.ts'
 import { type Liquidity, SnapshotView } from '../../portfolio/marketView.ts'
 import { bookValue } from '../../portfolio/valuation.ts'
 import { renderDesk } from '../../report/deskPage.ts'
@@ -117,6 +118,11 @@ export function suitedTo(market: DeskMarket, book: Book): DeskMarket {
     if (paid) transactionCost[venue] = ASSUMED_TRANSACTION
     chains.push(venue)
   }
+  const expired = book.accounts.flatMap(({ venue, positions }) =>
+    positions
+      .filter((held) => 'expiryUs' in held && held.expiryUs !== undefined && held.expiryUs <= market.timeUs)
+      .map((held) => positionName(held, venue)),
+  )
   const unmarked = book.accounts.flatMap(({ venue, positions }) =>
     positions
       .filter(({ kind, asset }) => kind === 'perp' && facts.perpetual?.[`${venue} ${asset}`] === undefined)
@@ -138,6 +144,11 @@ export function suitedTo(market: DeskMarket, book: Book): DeskMarket {
             paid
               ? `${chains.join(', ')}: a transaction is assumed to cost ${ASSUMED_TRANSACTION} dollars`
               : `${chains.join(', ')}: transactions are taken to cost nothing, for no price of ETH is known`,
+          ]),
+      ...(expired.length === 0
+        ? []
+        : [
+            `${[...new Set(expired)].join(', ')}: expired before this market; what was settled is not known, and it is taken at spot`,
           ]),
       ...(unmarked.length === 0
         ? []

@@ -45,7 +45,8 @@ describe('a market given as a file', () => {
     const { chains } = await deskMarket({ seed: 3 })
     const { surface } = chains[0]!.fit
     writeFileSync(file, JSON.stringify({ ...given, volatility: { BTC: surface } }))
-    const { view } = await deskMarket({ market: file })
+    const { view, assumptions } = await deskMarket({ market: file })
+    expect(assumptions.join()).toContain('the surface is of')
     const expiryUs = surface.expiriesUs[0]!
     expect(view.volatility('BTC', expiryUs, 88_000)).toBe(surface.volatility(expiryUs, 88_000))
   })
@@ -58,6 +59,20 @@ describe('a market given as a file', () => {
     ] as const) {
       writeFileSync(file, JSON.stringify(spoilt))
       await expect(deskMarket({ market: file })).rejects.toThrow(words)
+    }
+    const { chains } = await deskMarket({ seed: 3 })
+    const plain = chains[0]!.fit.surface.toJSON()
+    for (const [spoilt, words] of [
+      [{ slices: [] }, 'volatility.BTC'],
+      [{ ...plain, slices: [] }, 'needs a slice'],
+      [{ ...plain, forwards: [] }, 'a node'],
+      [{ ...plain, slices: [...plain.slices].reverse() }, 'ascend'],
+      [{ ...plain, slices: [{ ...plain.slices[0], svi: { ...plain.slices[0]!.svi, b: -1 } }] }, 'Not a slice'],
+      [{ ...plain, asset: 'ETH' }, 'another asset'],
+    ] as const) {
+      writeFileSync(file, JSON.stringify({ ...given, volatility: { BTC: spoilt } }))
+      await expect(deskMarket({ market: file })).rejects.toThrow(words)
+      await expect(deskMarket({ market: file })).rejects.toMatchObject({ code: 'file-invalid' })
     }
     await expect(deskMarket({ market: join(FOLDER, 'nowhere') })).rejects.toThrow('cannot be read')
     await expect(deskMarket({ market: file, catalog: 'catalog' })).rejects.toThrow('two sources')

@@ -109,12 +109,29 @@ async function chainMarket(path: string): Promise<DeskMarket> {
 }
 
 const number = z.number()
+const timeUs = z.number().int().nonnegative()
+const slice = z.strictObject({
+  expiryUs: timeUs,
+  svi: z.strictObject({ a: number, b: number, rho: number, m: number, sigma: number }),
+})
+/** What `JSON.stringify` makes of an `SviSurface`. */
+const surface = z.strictObject({
+  asset: z.string(),
+  timeUs,
+  spot: z.number().positive().nullable(),
+  forwards: z.array(
+    z.strictObject({
+      expiryUs: timeUs,
+      forward: z.number().positive(),
+      source: z.enum(['venue', 'parity', 'venue-corrected']),
+    }),
+  ),
+  slices: z.array(slice),
+})
 const facts = z.strictObject({
   time: z.iso.datetime(),
   spot: z.record(z.string(), z.number().positive()),
-  volatility: z
-    .record(z.string(), z.union([z.number().nonnegative(), z.looseObject({ slices: z.array(z.unknown()) })]))
-    .optional(),
+  volatility: z.record(z.string(), z.union([z.number().nonnegative(), surface])).optional(),
   basis: z.record(z.string(), number).optional(),
   perpetual: z.record(z.string(), z.number().positive()).optional(),
   fundingPerDay: z.record(z.string(), number).optional(),
@@ -150,22 +167,48 @@ function givenMarket(path: string): DeskMarket {
       ),
     })
   const { time, volatility = {}, ...rest } = read.data
-  const surfaces = Object.entries(volatility).map(([asset, given]) => [
-    asset,
-    typeof given === 'number' ? given : SviSurface.fromJSON(given as unknown as PlainSurface),
-  ])
   const timeUs = Date.parse(time) * 1000
+  const surfaces: Record<string, number | SviSurface> = {}
+  const assumptions: string[] = []
+  for (const [asset, given] of Object.entries(volatility)) {
+    surfaces[asset] = typeof given === 'number' ? given : surfaceOf(asset, given, path)
+    if (typeof given === 'number' || given.timeUs === timeUs) continue
+    assumptions.push(
+      `${asset}: the surface is of ${isoTime(given.timeUs)}, and its volatilities are taken as they were then`,
+    )
+  }
   const defined = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)) as Omit<
     MarketFacts,
     'timeUs' | 'volatility'
   >
   return {
-    view: new SnapshotView({ ...defined, timeUs, volatility: Object.fromEntries(surfaces) }),
+    view: new SnapshotView({ ...defined, timeUs, volatility: surfaces }),
     chains: [],
     timeUs,
     provenance: 'given',
     source: path,
-    assumptions: [],
+    assumptions,
+  }
+}
+
+/** @throws {GimbalError} `file-invalid` for a surface of another asset, and one whose slices are none. */
+function surfaceOf(asset: string, given: PlainSurface, file: string): SviSurface {
+  if (given.asset !== asset)
+    throw new GimbalError('file-invalid', 'A market holds a surface of another asset', {
+      file,
+      under: asset,
+      surface: given.asset,
+    })
+  try {
+    return SviSurface.fromJSON(given)
+  } catch (cause) {
+    if (!(cause instanceof GimbalError)) throw cause
+    throw new GimbalError(
+      'file-invalid',
+      'A market holds a surface that is none',
+      { file, asset, reason: cause.message.split('\n')[0]! },
+      { cause },
+    )
   }
 }
 

@@ -88,22 +88,25 @@ function poolOf(pool: MarginReport['pools'][number]): PoolFacts {
   return { name, currency, equity, initial, maintenance, free: freeCollateral(pool), lines, linesLeftOut }
 }
 
-/** Of every coin the account depends on. */
+/** Of every coin the account depends on and the market has a price of. */
 function liquidationsOf(engine: MarginEngine, account: VenueAccount, view: MarketView): LiquidationFacts[] {
-  return exposedAssets(account)
-    .filter((asset) => !dollarLike(asset))
-    .map((asset) => {
-      const { price, down, up } = liquidationPrices(engine, account, asset, view)
-      const said = impliedVolatility(asset, view)
-      const volatility = said > 0 ? said : VOLATILITY_ASSUMED
-      const below = liquidationDistance(price, down, volatility)
-      const above = liquidationDistance(price, up, volatility)
-      return {
-        ...{ asset, price, volatility, volatilityAssumed: !(said > 0), down, up },
-        ...{ downPercent: below.percent, upPercent: above.percent },
-        ...{ downDeviations: below.daily, upDeviations: above.daily },
-      }
-    })
+  return (
+    exposedAssets(account)
+      // What venues take no account of may be unpriced without a margin being unknown.
+      .filter((asset) => !dollarLike(asset) && view.spot(asset) > 0)
+      .map((asset) => {
+        const { price, down, up } = liquidationPrices(engine, account, asset, view)
+        const said = impliedVolatility(asset, view)
+        const volatility = said > 0 ? said : VOLATILITY_ASSUMED
+        const below = liquidationDistance(price, down, volatility)
+        const above = liquidationDistance(price, up, volatility)
+        return {
+          ...{ asset, price, volatility, volatilityAssumed: !(said > 0), down, up },
+          ...{ downPercent: below.percent, upPercent: above.percent },
+          ...{ downDeviations: below.daily, upDeviations: above.daily },
+        }
+      })
+  )
 }
 
 /** At the money, thirty days ahead; NaN where no options are known. */

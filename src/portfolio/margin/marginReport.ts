@@ -51,13 +51,16 @@ export function pooled(name: string, currency: string, equity: number, lines: re
   return { name, currency, equity, initial, maintenance, lines }
 }
 
+/** `20260130`; the figure itself where it is no time. */
+function dayOf(timeUs: number): string {
+  const date = new Date(timeUs / 1000)
+  return Number.isNaN(date.getTime()) ? String(timeUs) : date.toISOString().slice(0, 10).replaceAll('-', '')
+}
+
 /** A position's name in a report: its instrument's where it has one. */
 export function positionName(position: Position, venue: string): string {
   if (position.instrument !== undefined) return position.instrument
-  const expiry =
-    'expiryUs' in position && position.expiryUs !== undefined
-      ? `-${new Date(position.expiryUs / 1000).toISOString().slice(0, 10).replaceAll('-', '')}`
-      : ''
+  const expiry = 'expiryUs' in position && position.expiryUs !== undefined ? `-${dayOf(position.expiryUs)}` : ''
   const option = position.kind === 'option' ? `-${position.strike}-${position.right > 0 ? 'C' : 'P'}` : ''
   return `${position.asset}-${position.kind.toUpperCase()}${expiry}${option}@${venue}`
 }

@@ -6,7 +6,8 @@ import type { Liquidity, MarketView } from '../marketView.ts'
 
 /** Day of a moment, for names of what is missing. */
 function day(timeUs: number): string {
-  return Number.isFinite(timeUs) ? new Date(timeUs / 1000).toISOString().slice(0, 10) : String(timeUs)
+  const date = new Date(timeUs / 1000)
+  return Number.isNaN(date.getTime()) ? String(timeUs) : date.toISOString().slice(0, 10)
 }
 
 /** Passes every question on; names of those answered by NaN are kept. */
