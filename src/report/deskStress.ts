@@ -27,7 +27,7 @@ const CAUSES = [
 
 const OUTCOMES: Readonly<Record<string, string>> = {
   untouched: 'untouched',
-  protected: 'saved by breakers',
+  protected: 'closed by breakers',
   liquidated: 'liquidated',
   ruined: 'ruined',
 }
