@@ -320,8 +320,3 @@ export function varianceOf(changes: readonly number[]): number {
   const mean = changes.reduce((sum, each) => sum + each, 0) / changes.length
   return changes.reduce((sum, each) => sum + (each - mean) ** 2, 0) / (changes.length - 1)
 }
-
-/** Days between the first and the last snapshot. */
-export function studyDays({ snapshotsUs }: Pick<HedgeStudyResult, 'snapshotsUs'>): number {
-  return (snapshotsUs.at(-1)! - snapshotsUs[0]!) / DAY_US
-}

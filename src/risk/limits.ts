@@ -306,7 +306,7 @@ function optionRoom(market: MarketState, limits: InstrumentLimits): number {
   // A premium in coins is a share of one coin; one in dollars of its forward.
   const underlying = dollarLike(instrument.settle) ? (Number.isNaN(market.forward) ? market.index : market.forward) : 1
   const room = (limits.optionCollarBps * underlying) / (10_000 * instrument.ticks.size)
-  return room > 0 ? room : 0
+  return Math.max(room, 0)
 }
 
 /** Absolute worth of lots at a price in dollars; for options that of as much underlying. NaN while a price is unknown. */
