@@ -88,8 +88,11 @@ export function refuseDebts(engine: string, account: VenueAccount, lends: (curre
   }
 }
 
+/** The last moment a date can be written of, microseconds since 1970. */
+const TIME_MAX_US = 8.64e21
+
 /**
- * Refuses sizes and entries that are no numbers: they would make a margin that is none.
+ * Refuses sizes and entries that are no numbers, and expiries that are no time: they would make a margin that is none.
  *
  * @throws {GimbalError} `argument-invalid` naming the position and the figure.
  */
@@ -98,7 +101,8 @@ export function requireNumbers(account: VenueAccount): void {
     // Walked by name without lists of pairs: optimisers ask about the same hundred positions a thousand times.
     for (const what in position) {
       const figure = position[what as keyof Position] as unknown
-      if (typeof figure !== 'number' || figure - figure === 0) continue
+      const bound = what === 'expiryUs' ? TIME_MAX_US : Number.MAX_VALUE
+      if (typeof figure !== 'number' || Math.abs(figure) <= bound) continue
       if (what === 'upper' && figure === Number.POSITIVE_INFINITY) continue
       throw new GimbalError('argument-invalid', 'A position holds a figure that is not a number', {
         position: positionName(position, account.venue),
