@@ -7,7 +7,7 @@
  */
 
 import { join, relative } from 'node:path'
-import { DAY_US, SECOND_US } from '../core/clock.ts'
+import { SECOND_US } from '../core/clock.ts'
 import { GimbalError } from '../core/errors.ts'
 import type { SettingValue } from '../core/settings.ts'
 import { atomsPerUnit, dollarLike, type Universe } from '../market/instrument.ts'
