@@ -115,7 +115,9 @@ function train(dataset: Dataset, labels: Labels, untilUs: number): { artifact: A
       dataHash: dataset.source.dataHash,
       dataKind: 'synthetic',
       seed: SEED,
-      learner: `log-linear start and ${fitted.rounds} boosted trees`,
+      learner: fitted.ensemble
+        ? `log-linear start and ${fitted.rounds} boosted trees`
+        : 'log-linear, trees proved nothing',
       settings: LEARNER.trees,
       gimbal: 'example',
     },

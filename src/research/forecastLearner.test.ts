@@ -126,14 +126,16 @@ function blockForecasts(samples: ForecastSamples, spec: LearnerSpec, { rounds }:
   })
 }
 
-/** The start as the learner makes it, from the definition: ridge regression of logs, bounds ten times beyond the labels. */
+/** The start from its definition: ridge regression of logs, bounds ten times beyond the labels, truth over forecast 1 in the mean. */
 function startOf({ table, label }: ForecastSamples, known: readonly number[], spec: LearnerSpec): LinearParameters {
   const labels = known.map((i) => label[i]!)
   const fit = leastSquares(
     { table: gathered(table, known), label: Float64Array.from(labels, Math.log) },
     { columns: spec.baseColumns, missing: 'drop', ridge: spec.ridge },
   )
-  return { ...exponentiated(fit, Math.min(...labels) / 10), ceiling: Math.max(...labels) * 10 }
+  const made = { ...exponentiated(fit, Math.min(...labels) / 10), ceiling: Math.max(...labels) * 10 }
+  const said = predictTable(new LinearModel(made), gathered(table, known))
+  return { ...made, correction: made.correction + Math.log(mean(labels.map((y, i) => y / said[i]!))) }
 }
 
 /** Everything that was learnt but functions. */
@@ -219,38 +221,40 @@ describe('what it says of itself', () => {
     }
   })
 
-  /** Second least and second greatest mean of eight stretches of the later half of the blocks, whichever is nearer to 1. */
-  const scaleBy = (ratios: readonly number[]) => {
-    const later = ratios.slice(ratios.length / 2)
-    const means = [...first(8).keys()]
-      .map((at) => mean(later.slice((at * later.length) / 8, ((at + 1) * later.length) / 8)))
-      .sort((a, b) => a - b)
-    return means[1]! > 1 ? means[1]! : Math.min(1, means[6]!)
-  }
-
   test('a market that has moved to another level is followed as far as its stretches agree, a crash is not', () => {
-    const start = fitForecast(whole, first(2000), startOnly, 1)
-    const ratiosOf = (label: Float64Array) =>
+    const drifts = (label: Float64Array) =>
       BLOCKS.flatMap(([from, to]) => {
         const level = new LinearModel(startOf({ ...whole, label }, first(from - HORIZON + 1), startOnly))
         const row = new Float64Array(3)
         return first(to - from).map((at) => {
           readRow(whole.table, from + at, row)
-          return label[from + at]! / level.predict(row)
+          return Math.log(label[from + at]! / level.predict(row)) + level.parameters.correction
         })
       })
-    expect(start.scale).toBe(scaleBy(ratiosOf(whole.label)))
-    // From the middle of the blocks on everything is five times as much: the start of the last block has seen a part of it.
-    const moved = whole.label.map((value, i) => (i >= 1400 ? 5 * value : value))
-    const after = fitForecast({ ...whole, label: moved }, first(2000), startOnly, 1)
-    expect(after.scale).toBeCloseTo(scaleBy(ratiosOf(moved)), 12)
-    expect(after.scale).toBeGreaterThan(1.5)
-    // A crash of a fifth of that time: fifty times as much, and forecasts afterwards are those of before but for the start.
-    const crash = whole.label.map((value, i) => (i >= 1800 && i < 1900 ? 50 * value : value))
-    const between = fitForecast({ ...whole, label: crash }, first(2000), startOnly, 1)
-    expect(between.scale).toBe(1)
-    const mixed = mean(ratiosOf(crash).slice(600))
-    expect(mixed).toBeGreaterThan(3)
+    const stretches = (label: Float64Array) => {
+      const later = drifts(label).slice(600)
+      return first(8).map((at) => mean(later.slice(at * 75, (at + 1) * 75)))
+    }
+    const scaleOn = (label: Float64Array) => fitForecast({ ...whole, label }, first(2000), startOnly, 1).scale
+    expect(scaleOn(whole.label)).toBe(1)
+    // From the first block on everything is five times as much, or a fifth: the starts of the later blocks have seen a part of it.
+    const moved = (factor: number, from: number, to: number) =>
+      whole.label.map((value, i) => (i >= from && i < to ? factor * value : value))
+    const up = moved(5, 900, 2000)
+    expect(scaleOn(up)).toBeCloseTo(Math.exp(Math.min(...stretches(up))), 9)
+    expect(scaleOn(up)).toBeGreaterThan(1.3)
+    const down = moved(0.2, 900, 2000)
+    expect(scaleOn(down)).toBeCloseTo(Math.exp(Math.max(...stretches(down))), 9)
+    expect(scaleOn(down)).toBeLessThan(0.8)
+    // A crash of a sixth of that time: fifty times as much, three times as much in the mean of all, and the scale stays.
+    expect(scaleOn(moved(50, 1800, 1900))).toBe(1)
+    expect(
+      mean(
+        drifts(moved(50, 1800, 1900))
+          .slice(600)
+          .map(Math.exp),
+      ),
+    ).toBeGreaterThan(3)
   })
 
   test('its interval is the one that held the blocks: of 1,200 ratios at most 60 lie beyond each bound', () => {
@@ -360,9 +364,19 @@ describe('what is learnt', () => {
       }
   })
 
+  test('where its columns tell nothing a start is the mean of what was learnt from, however skewed that is', () => {
+    const random = new Random(14)
+    const label = whole.label.map(() => Math.exp(-(random.exponential(1) ** 1.5)))
+    const fit = fitForecast({ ...whole, label }, first(2000), startOnly, 1)
+    expect(
+      mean(first(2000).map((i) => label[i]! / fit.model.predict(Float64Array.from(whole.table.columns, (c) => c[i]!)))),
+    ).toBeCloseTo(1, 12)
+    expect(fit.model.predict(new Float64Array(3)) / mean([...label])).toBeCloseTo(1, 1)
+  })
+
   test('without columns to start from it starts from the mean', () => {
     const { base, model } = fitForecast(whole, first(2000), { ...startOnly, baseColumns: [] }, 1)
-    expect(Math.exp(base.intercept)).toBeCloseTo(mean([...whole.label]), 9)
+    expect(base.intercept).toBeCloseTo(mean([...whole.label].map(Math.log)), 9)
     expect(model.predict(new Float64Array(3))).toBeCloseTo(mean([...whole.label]), 9)
   })
 

@@ -3,7 +3,8 @@
  * far as they have proved their worth, and an interval from samples neither saw.
  *
  * The start is a ridge regression of the logarithm of the label on a few columns, log-HAR for variance: it extrapolates, which
- * trees cannot. The trees then minimise QLIKE in the logarithm, beginning at the start's forecast.
+ * trees cannot. It is set right in the mean of truth over forecast on what it learnt from, so that columns that tell nothing
+ * leave the mean. The trees then minimise QLIKE in the logarithm, beginning at the start's forecast.
  *
  * What the trees are worth is not asked of one stretch of time, which may have been calm or a crash. The later part of the
  * samples is cut into blocks; each is forecast by a start and trees fitted to what was known before it. All blocks together
@@ -14,11 +15,12 @@
  *
  * A market whose level moves on leaves forecasts behind, too low for months or too high; a crash makes them too low for an
  * hour. The mean of truth over forecast cannot tell one from the other. So the later half of the blocks is cut into stretches, and
- * forecasts are scaled only as far as nearly all of them agree, which stretches before a crash and in it do not.
+ * forecasts are scaled only as far as all of them agree, which stretches before a crash and in it do not.
  *
- * Sources: A. Patton, "Volatility forecast comparison using imperfect volatility proxies", J. Econometrics 160 (2011): QLIKE
- * ranks forecasts of variance right even though only a noisy proxy is seen. L. Breiman, "Stacked regressions", Machine Learning
- * 24 (1996): weights from forecasts of samples not learnt from, none of them negative.
+ * Sources: N. Duan, "Smearing estimate: a nonparametric retransformation method", J. American Statistical Association 78
+ * (1983): the mean behind a regression of logarithms. A. Patton, "Volatility forecast comparison using imperfect volatility
+ * proxies", J. Econometrics 160 (2011): QLIKE ranks forecasts of variance right even though only a noisy proxy is seen.
+ * L. Breiman, "Stacked regressions", Machine Learning 24 (1996): weights from forecasts of samples not learnt from, none negative.
  */
 
 import { GimbalError } from '../core/errors.ts'
@@ -149,7 +151,7 @@ export function fitForecast(
     guarded = boosted(base, ensemble, training.set.table, weight)
   }
   const { ratios, startRatios } = proved
-  const scale = scaleOf(ratios)
+  const scale = scaleOf(proved.drifts)
   // In logarithms, where errors of a positive quantity are nearest to symmetric.
   const interval = calibrateInterval(
     Float64Array.from(ratios, (ratio) => Math.log(ratio / scale)),
@@ -252,12 +254,17 @@ interface Worth {
   readonly weight: number
   readonly ratios: readonly number[]
   readonly startRatios: readonly number[]
+  /** ln truth less the start's score before its correction. */
+  readonly drifts: readonly number[]
 }
 
 function worthOf(samples: ForecastSamples, blocks: readonly Block[]): Worth {
   const startRatios = blocks.flatMap(({ held, base }) => ratiosOn(samples, held, base))
+  const drifts = blocks.flatMap(({ held, base }) =>
+    ratiosOn(samples, held, base).map((ratio) => Math.log(ratio) + base.parameters.correction),
+  )
   const rounds = roundsOf(blocks)
-  const none = { rounds: 0, weight: 0, ratios: startRatios, startRatios }
+  const none = { rounds: 0, weight: 0, ratios: startRatios, startRatios, drifts }
   if (rounds === 0) return none
   const models = blocks.map(({ base, ensemble, table }) => {
     const trees = ensemble!.trees.slice(0, rounds)
@@ -270,7 +277,7 @@ function worthOf(samples: ForecastSamples, blocks: readonly Block[]): Worth {
   const weight = weightOf(startRatios, corrections)
   if (weight === 0) return none
   const ratios = startRatios.map((ratio, i) => ratio * Math.exp(-weight * corrections[i]!))
-  return { rounds, weight, ratios, startRatios }
+  return { rounds, weight, ratios, startRatios, drifts }
 }
 
 /**
@@ -317,20 +324,21 @@ const HALVINGS = 20
 const STRETCHES = 8
 
 /**
- * What forecasts are multiplied by: 1 where it lies between the second least and the second greatest mean of truth over forecast
- * of the stretches, else whichever of the two is nearer. (Of eight, these bound their median with a probability of 93 %: the
- * sign test, whatever the distribution.)
+ * What forecasts are multiplied by: as much as every stretch agrees on, 1 where some lie above and others below. (Eight tosses of
+ * a coin agree once in 128 times: the sign test, whatever the distribution.) Drift is the geometric mean of truth over the
+ * start's answer before its correction, which is 1 where the start was fitted: a mean of ratios would lie below 1 in most
+ * stretches of any quantity with rare great values.
  *
- * @param ratios Truth over forecast, in order of time.
+ * @param drifts ln truth less the start's uncorrected score, in order of time.
  */
-function scaleOf(ratios: readonly number[]): number {
-  const first = Math.floor(ratios.length / 2)
-  const begin = (stretch: number) => first + Math.floor(((ratios.length - first) * stretch) / STRETCHES)
+function scaleOf(drifts: readonly number[]): number {
+  const first = Math.floor(drifts.length / 2)
+  const begin = (stretch: number) => first + Math.floor(((drifts.length - first) * stretch) / STRETCHES)
   const means = Array.from({ length: STRETCHES }, (_, stretch) => {
-    const own = ratios.slice(begin(stretch), begin(stretch + 1))
-    return own.reduce((sum, ratio) => sum + ratio, 0) / own.length
-  }).sort((a, b) => a - b)
-  return Math.min(Math.max(1, means[1]!), means[STRETCHES - 2]!)
+    const own = drifts.slice(begin(stretch), begin(stretch + 1))
+    return own.reduce((sum, drift) => sum + drift, 0) / own.length
+  })
+  return Math.exp(Math.min(Math.max(0, Math.min(...means)), Math.max(...means)))
 }
 
 /** Start and trees, held back by what their training says. */
@@ -373,14 +381,15 @@ function fitBase({ table, label }: ForecastSamples, rows: readonly number[], spe
   const columns = spec.baseColumns.filter((name) => mostlyKnown(table, name, rows))
   if (columns.length === 0) {
     const mean = rows.reduce((sum, row) => sum + label[row]!, 0) / rows.length
+    const meanLog = rows.reduce((sum, row) => sum + Math.log(label[row]!), 0) / rows.length
     const { names } = table
     return {
       names,
       columns: [],
       coefficients: [],
-      intercept: Math.log(mean),
+      intercept: meanLog,
       link: 'exp',
-      correction: 0,
+      correction: Math.log(mean) - meanLog,
       floor: null,
       ceiling: null,
     }
@@ -396,7 +405,11 @@ function fitBase({ table, label }: ForecastSamples, rows: readonly number[], spe
     least = Math.min(least, label[row]!)
     most = Math.max(most, label[row]!)
   }
-  return { ...exponentiated(fit, least / BEYOND), ceiling: most * BEYOND }
+  const answers = { ...exponentiated(fit, least / BEYOND), ceiling: most * BEYOND }
+  // Half the residual variance is right for normal logarithms only; where the columns tell nothing the forecast has to be the mean.
+  const ratios = ratiosOn({ table, label }, rows, new LinearModel(answers)).filter((ratio) => ratio > 0)
+  const mean = ratios.reduce((sum, ratio) => sum + ratio, 0) / ratios.length
+  return { ...answers, correction: answers.correction + Math.log(mean) }
 }
 
 /** How far beyond the labels learnt from a start may go. */
@@ -441,7 +454,11 @@ function trainingSet(
 }
 
 /** Truth over forecast; the samples are those the start has an answer for. */
-function ratiosOn({ table, label }: ForecastSamples, rows: readonly number[], model: Model): number[] {
+function ratiosOn(
+  { table, label }: Pick<ForecastSamples, 'table' | 'label'>,
+  rows: readonly number[],
+  model: Model,
+): number[] {
   const row = new Float64Array(table.names.length)
   const ratios: number[] = []
   for (const each of rows) {
