@@ -493,7 +493,11 @@ export function gathered(table: Table, rows: readonly number[]): Table {
   return {
     rows: rows.length,
     names: table.names,
-    columns: table.columns.map((column) => Float64Array.from(rows, (row) => column[row]!)),
+    columns: table.columns.map((column) => {
+      const own = new Float64Array(rows.length)
+      for (let i = 0; i < own.length; i++) own[i] = column[rows[i]!]!
+      return own
+    }),
     ...(table.categorical ? { categorical: table.categorical } : {}),
   }
 }

@@ -226,7 +226,7 @@ export class TreeGrower {
     const plan = this.#plan
     const { words } = this.#jobs
     const at = plan.histograms + leaf.slot * plan.slotBytes
-    this.#bytes.fill(0, at, at + plan.slotBytes)
+    this.#clear(at, order.columns)
     words[Word.SERIAL] = ++this.#serial
     words[Word.SLOT] = leaf.slot
     words[Word.BEGIN] = leaf.begin
@@ -236,6 +236,17 @@ export class TreeGrower {
     const rowsEach = alone ? leaf.rows : Math.min(share, 8 * ROWS_PER_TILE)
     words[Word.ROWS_PER_CHUNK] = rowsEach
     this.#run(Job.HISTOGRAM, Math.ceil(leaf.rows / rowsEach))
+  }
+
+  /** Of wide tables most of the time of a small leaf would go into zeros of columns the tree does not see. */
+  #clear(histogram: number, columns: Int32Array): void {
+    const plan = this.#plan
+    if (columns.length === plan.features) {
+      this.#bytes.fill(0, histogram, histogram + plan.slotBytes)
+      return
+    }
+    const each = CELLS * plan.wordBytes
+    for (const column of columns) this.#bytes.fill(0, histogram + column * each, histogram + (column + 1) * each)
   }
 
   #takeSlot(keep: Leaf | undefined): number {
