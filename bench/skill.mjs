@@ -53,7 +53,7 @@ function study(name, catalog, target, questions, more) {
     '--groups',
     '0',
     '--check',
-    '0',
+    '1',
     '--out',
     out,
     '--models',
