@@ -278,16 +278,16 @@ interface PlaceboKind {
   readonly doc: string
   /** What a window learns from, and what it is asked with. */
   readonly samplesFor: (window: Walk['windows'][number]) => ForecastSamples
-  /** Labels it is judged on, and what it must not beat there. */
+  /** Labels it is judged on, and forecasts it must not beat there; without, the best constant, when it has the best level itself. */
   readonly label: Float64Array
-  readonly rival: string
+  readonly rival?: Float64Array
 }
 
 /**
  * The same learner where nothing can be learnt. A placebo may know no more of the judged samples than the model does: labels
  * are permuted among those each window learns from, or the mean of the future would be in them.
  *
- * Permuted labels are judged on permuted labels, against the mean. On the true ones a column that does tell something would
+ * Permuted labels are judged on permuted labels, against their mean, each at its best level. On the true ones a column that does tell something would
  * reward whatever slope it was given by chance: in markets with an edge a quarter of such placebos claimed one, with t of −7.
  */
 async function runPlacebos(
@@ -310,17 +310,16 @@ async function runPlacebos(
   const kinds: PlaceboKind[] = [
     {
       name: 'labels permuted',
-      doc: 'labels in another order, those learnt from and those judged on, against their mean',
+      doc: 'labels in another order, those learnt from and those judged on, against the mean of these, each at its best level',
       samplesFor: ({ train }) => ({ ...samples, label: permutedAmong(samples, train, block, random) }),
       label: permutedAmong(samples, Uint32Array.from(rows), block, random),
-      rival: forecasts.has('mean') ? 'mean' : best,
     },
     {
       name: 'features shifted',
       doc: `features of other times, every ${block} samples those of a stretch a quarter of the history away at least, against the best baseline`,
       samplesFor: () => shifted,
       label: samples.label,
-      rival: best,
+      rival: forecasts.get(best)!,
     },
   ]
   const found: PlaceboRow[] = []
@@ -339,8 +338,8 @@ async function runPlacebos(
       found.push({ name, doc: told, excess: Number.NaN, dieboldMariano: Number.NaN, claims: false })
       continue
     }
-    const own = lossesAt(label, forecast, rows)
-    const other = lossesAt(label, forecasts.get(rival)!, rows)
+    const own = lossesAt(label, rival ? forecast : levelled(forecast, label, rows), rows)
+    const other = lossesAt(label, rival ?? levelled(new Float64Array(label.length).fill(1), label, rows), rows)
     const { t } = compare(own, other, overlap)
     found.push({ name, doc, excess: meanOf(own) / meanOf(other) - 1, dieboldMariano: t, claims: t < PLACEBO_T })
   }
@@ -356,6 +355,17 @@ async function reasonNot(run: () => Promise<void>): Promise<string | undefined> 
     if (!(error instanceof GimbalError) || error.code !== 'table-invalid') throw error
     return error.message.split('\n', 1)[0]!
   }
+}
+
+/**
+ * Forecasts times the one figure with which they lose least QLIKE on these rows. A market is calmer one half of a year than the
+ * other, and a forecast that happens to lie nearer to it beats one that does not in every block of labels, wherever they were put:
+ * chance tossed once, which the blocks count as often as there are blocks.
+ */
+function levelled(forecast: Float64Array, label: Float64Array, rows: readonly number[]): Float64Array {
+  const known = rows.filter((row) => forecast[row]! > 0)
+  const scale = known.reduce((sum, row) => sum + label[row]! / forecast[row]!, 0) / known.length
+  return forecast.map((value) => value * scale)
 }
 
 /** Labels of some samples in another order, block by block; those of all others are unknown. */
