@@ -1,11 +1,11 @@
 /**
  * @file What the learner can forecast on real data: bars of 2025 and level-2 recordings, against every baseline.
  *
- *   GIMBAL_SHARED=../shared node bench/skill.mjs [--windows 6] [--configurations 4] [--only bars|books]
+ *   GIMBAL_SHARED=../shared node bench/skill.mjs [--windows 6] [--configurations 4] [--only bars|fresh|books]
  *
  * Imports the recordings into a catalog of its own and runs `gimbal research` as a user would: BTC and ETH perpetuals on
- * five-minute bars (variance over an hour and a day, volume over an hour), and on books (variance and volume over ten
- * seconds). Prints one line a question, and one JSON document at the end. Nothing is fitted to what is judged; nothing
+ * five-minute bars (variance over an hour and a day, volume over an hour); fresh ones, on which no design of the learner was
+ * ever compared (SOL, and BTC by the hour from 2020 to 2022); and books (variance and volume over ten seconds). Prints one line a question, and one JSON document at the end. Nothing is fitted to what is judged; nothing
  * here fails on a bad result.
  */
 
@@ -78,7 +78,7 @@ function study(name, catalog, target, questions, more) {
 }
 
 try {
-  if (values.only !== 'books') {
+  if (['', 'bars'].includes(values.only)) {
     const catalog = join(folder, 'bars')
     const files = [
       'BTC_USDT_USDT-5m-futures',
@@ -96,7 +96,28 @@ try {
         ['--every', '30m'],
       )
   }
-  if (values.only !== 'bars') {
+  if (['', 'fresh'].includes(values.only)) {
+    const catalog = join(folder, 'fresh')
+    const files = ['SOL_USDT_USDT-5m-futures', 'SOL_USDT_USDT-1h-funding_rate']
+    gimbal(['import', ...files.map((file) => join(data, 'bars', `${file}.csv.gz`)), '--catalog', catalog])
+    study(
+      'SOL bars',
+      catalog,
+      'SOL-USDT-PERP@binance-usdm',
+      ['variance:1h', 'variance:1d', 'volume:1h'],
+      ['--every', '30m'],
+    )
+    const hours = join(folder, 'hours')
+    gimbal(['import', join(data, 'bars', 'BTCUSDT_perp_1h_2020_2022.csv.gz'), '--catalog', hours])
+    study(
+      'BTC hours 2020-22',
+      hours,
+      'BTC-USDT-PERP@binance-usdm',
+      ['variance:1d', 'variance:7d', 'volume:1d'],
+      ['--every', '2h'],
+    )
+  }
+  if (['', 'books'].includes(values.only)) {
     const books = readdirSync(join(data, 'l2'))
     for (const [venue, match, name] of [
       ['binance-usdm', /^usdm_(btc|eth)usdt/, 'USDT-PERP'],
