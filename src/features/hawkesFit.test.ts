@@ -134,6 +134,32 @@ test('events like clockwork have none', () => {
   expect(fitHawkes(times, 100)).toMatchObject({ jump: 0, branching: 0, baseline: 1 })
 })
 
+test('events of one moment do not cause one another, however short the memory', () => {
+  const process = { baseline: 0.4, jump: 1.1, decay: 1.9 }
+  const times = [1, 1, 1, 2.5, 2.5, 4]
+  let slow = -process.baseline * 5
+  for (const time of times) {
+    const before = times.filter((each) => each < time)
+    const excited = before.reduce((sum, each) => sum + process.jump * Math.exp(-process.decay * (time - each)), 0)
+    slow += Math.log(process.baseline + excited)
+    slow -= (process.jump / process.decay) * (1 - Math.exp(-process.decay * (5 - time)))
+  }
+  expect(hawkesLogLikelihood(times, 5, process)).toBeCloseTo(slow, 12)
+  // A clock that strikes three times at once excites nothing.
+  const chimes = Array.from({ length: 300 }, (_, i) => Math.floor(i / 3) + 1)
+  expect(fitHawkes(chimes, 100)).toMatchObject({ jump: 0, branching: 0, baseline: 3 })
+})
+
+test.each([
+  ['times out of order', [2, 1], 3, 1],
+  ['a time that is no number', [Number.NaN], 3, 1],
+  ['an endless horizon', [1], Number.POSITIVE_INFINITY, 1],
+  ['a decay of 0', [1], 3, 0],
+])('no likelihood is made of %s', (_what, times, horizon, decay) => {
+  const invalid = expect.objectContaining({ code: 'argument-invalid' })
+  expect(() => hawkesLogLikelihood(times, horizon, { baseline: 1, jump: 1, decay })).toThrow(invalid)
+})
+
 test.each([
   ['too few', [1, 2, 3], 10],
   ['out of order', [1, 2, 3, 4, 5, 4, 7, 8, 9, 10], 10],

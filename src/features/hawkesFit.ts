@@ -5,6 +5,9 @@
  * profile, looked for on a grid of its logarithm and narrowed by golden section. So no starting values are needed, and the
  * flat ridges of the three-parameter likelihood do not trap it.
  *
+ * Events at the same time do not excite one another, as tᵢ < t says. Trades of one order share a time stamp; were each the
+ * cause of the next, the likelihood would grow without bound as the memory shrinks to nothing.
+ *
  * Sources: T. Ozaki, "Maximum likelihood estimation of Hawkes' self-exciting point processes", Annals of the Institute of
  * Statistical Mathematics 31 (1979) 145; Y. Ogata, J. American Statistical Association 83 (1988) 9, for the residuals.
  */
@@ -30,15 +33,25 @@ export interface HawkesFit extends HawkesExponential {
  * Log-likelihood of events in [0, horizon].
  *
  * @param times Ascending, in any unit of time; the parameters are in the same one.
+ * @throws {GimbalError} `argument-invalid` for times out of order or outside the horizon, or no such process.
  * Accuracy: 1e-12 relative against double-precision references (test "log-likelihood").
  */
 export function hawkesLogLikelihood(times: ArrayLike<number>, horizon: number, process: HawkesExponential): number {
+  requireTimes(times, horizon)
+  requireProcess(process)
   const { baseline, jump, decay } = process
   let memory = 0
+  // Events at the time of the present one, which count only after it.
+  let same = 0
   let logs = 0
   let compensated = 0
   for (let i = 0; i < times.length; i++) {
-    if (i > 0) memory = (memory + 1) * Math.exp(-decay * (times[i]! - times[i - 1]!))
+    const wait = i > 0 ? times[i]! - times[i - 1]! : 0
+    if (wait > 0) {
+      memory = (memory + same) * Math.exp(-decay * wait)
+      same = 0
+    }
+    same++
     logs += Math.log(baseline + jump * memory)
     compensated -= Math.expm1(-decay * (horizon - times[i]!))
   }
@@ -50,8 +63,11 @@ export function hawkesLogLikelihood(times: ArrayLike<number>, horizon: number, p
  * process is the right one.
  *
  * @param times Ascending, in the unit of time of the parameters.
+ * @throws {GimbalError} `argument-invalid` for times out of order, or no such process.
  */
 export function hawkesResiduals(times: ArrayLike<number>, process: HawkesExponential): Float64Array {
+  requireTimes(times, Number.MAX_VALUE)
+  requireProcess(process)
   const { baseline, jump, decay } = process
   const residuals = new Float64Array(times.length)
   let memory = 0
@@ -66,6 +82,30 @@ export function hawkesResiduals(times: ArrayLike<number>, process: HawkesExponen
   return residuals
 }
 
+/** @throws {GimbalError} `argument-invalid`. */
+function requireTimes(times: ArrayLike<number>, horizon: number): void {
+  for (let i = 0; i < times.length; i++)
+    if (!(times[i]! >= (i === 0 ? 0 : times[i - 1]!)) || !(times[i]! <= horizon))
+      throw new GimbalError('argument-invalid', 'Times of events must ascend within [0, horizon]', {
+        event: i,
+        time: times[i]!,
+        horizon,
+      })
+  if (!(horizon > 0 && horizon < Number.POSITIVE_INFINITY))
+    throw new GimbalError('argument-invalid', 'A horizon is a length of time above 0', { horizon })
+}
+
+/** @throws {GimbalError} `argument-invalid`. */
+function requireProcess({ baseline, jump, decay }: HawkesExponential): void {
+  const known = baseline + jump + decay < Number.POSITIVE_INFINITY
+  if (!(known && baseline > 0 && jump >= 0 && decay > 0))
+    throw new GimbalError('argument-invalid', 'A Hawkes process has a baseline and a decay above 0', {
+      baseline,
+      jump,
+      decay,
+    })
+}
+
 /** Steps of the grid over ln β, and how far the golden section narrows it. */
 const GRID = 48
 const NARROW = 1e-9
@@ -74,7 +114,8 @@ const GOLDEN = (Math.sqrt(5) - 1) / 2
 /**
  * The most likely process behind events in [0, horizon].
  *
- * Memories 1 / β longer than a twentieth of the horizon are not considered. Where no memory makes the events likelier than a constant rate, `jump` and `branching` are 0 and `decay` means nothing.
+ * Memories 1 / β longer than a twentieth of the horizon are not considered. Where no memory makes the events likelier than a
+ * constant rate, `jump` and `branching` are 0 and `decay` means nothing.
  *
  * @param times Ascending, at least 10.
  * @throws {GimbalError} `argument-invalid` for fewer, for times out of order or outside the horizon.
@@ -83,13 +124,7 @@ const GOLDEN = (Math.sqrt(5) - 1) / 2
  */
 export function fitHawkes(times: ArrayLike<number>, horizon: number): HawkesFit {
   const n = times.length
-  for (let i = 0; i < n; i++)
-    if (!(times[i]! >= (i === 0 ? 0 : times[i - 1]!)) || !(times[i]! <= horizon))
-      throw new GimbalError('argument-invalid', 'Times of events must ascend within [0, horizon]', {
-        event: i,
-        time: times[i]!,
-        horizon,
-      })
+  requireTimes(times, horizon)
   if (n < 10) throw new GimbalError('argument-invalid', 'A Hawkes process needs at least ten events', { events: n })
   const profile = new Profile(times, horizon)
   // From a twentieth of the sample, for a longer memory cannot be told from a baseline that drifts, to one a thousand
@@ -156,8 +191,14 @@ class Profile {
     const horizon = this.#horizon
     const memory = this.#memory
     let spent = 0
+    let same = 0
     for (let i = 0; i < n; i++) {
-      memory[i] = i === 0 ? 0 : (memory[i - 1]! + 1) * Math.exp(-decay * (times[i]! - times[i - 1]!))
+      const wait = i > 0 ? times[i]! - times[i - 1]! : 0
+      if (wait > 0) {
+        memory[i] = (memory[i - 1]! + same) * Math.exp(-decay * wait)
+        same = 0
+      } else memory[i] = i > 0 ? memory[i - 1]! : 0
+      same++
       spent -= Math.expm1(-decay * (horizon - times[i]!)) / decay
     }
     // At the maximum μT + αS = n. Along that line one unknown is left, the share of events that have a cause:

@@ -64,6 +64,9 @@ test('a chain in which the mid cannot move, drifts or has other shapes is refuse
   const invalid = expect.objectContaining({ code: 'argument-invalid' })
   expect(() => firstMove(still.Q, still.R1, still.K, still.R2)).toThrow(invalid)
   expect(() => firstMove(SMALL.Q, SMALL.R1, [1], SMALL.R2)).toThrow(invalid)
+  // Two states that lead to each other only: 1 − Q is singular, which rounding hides.
+  const closed = [0.1, 0.9, 0, 0.2, 0.8, 0, 0.2, 0.2, 0.2]
+  expect(() => firstMove(closed, [0, 0, 0, 0, 0.2, 0.2], SMALL.K, [0, 0, 0, 0, 0, 0, 0, 0, 0.4])).toThrow(invalid)
   const drifting = firstMove([0.5], [0.5], [1], [0.5])
   expect(() => micropriceSeries(drifting)).toThrow(invalid)
 })

@@ -71,6 +71,7 @@ export function firstMove(
       K: K.length,
       R2: R2.length,
     })
+  requireMoves(Q, R2, n)
   const columns = 2 * n + 1
   const work = new Float64Array(n * columns)
   for (let x = 0; x < n; x++) {
@@ -89,6 +90,24 @@ export function firstMove(
     for (let y = 0; y < n; y++) next[x * n + y] = work[x * columns + n + 1 + y]!
   }
   return { move, next }
+}
+
+/**
+ * That from every state one is reached from which the mid moves. Where that is not so, 1 − Q is singular, but by rounding may not
+ * look it, and its inverse would be a number of any size.
+ *
+ * @throws {GimbalError} `argument-invalid`.
+ */
+function requireMoves(Q: ArrayLike<number>, R2: ArrayLike<number>, n: number): void {
+  const states = Array.from({ length: n }, (_, x) => x)
+  const moving = new Set<number>()
+  for (let before = -1; moving.size > before; ) {
+    before = moving.size
+    for (const x of states)
+      if (states.some((y) => R2[x * n + y]! > 0 || (Q[x * n + y]! > 0 && moving.has(y)))) moving.add(x)
+  }
+  if (moving.size < n)
+    throw new GimbalError('argument-invalid', 'From some state of this chain the mid never moves', { states: n })
 }
 
 /**

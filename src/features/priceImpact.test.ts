@@ -55,6 +55,23 @@ test('a price that bounces over a spread of 2 at random has a Roll spread of abo
   expect(rollSpread(prices)).toBeLessThan(2.05)
 })
 
+test('intervals without a trade are no illiquidity', () => {
+  expect(amihudIlliquidity([100, 101, 99, 98], [5, 2, 0, 4])).toBeCloseTo(
+    (Math.log(101 / 100) / (101 * 2) + Math.log(99 / 98) / (98 * 4)) / 2,
+    15,
+  )
+  expect(amihudIlliquidity([100, 101], [5, 0])).toBeNaN()
+  expect(kyleLambda([0, 0, 0], [1, 0, 1]).lambda).toBeNaN()
+})
+
+test.each([
+  ['an unknown price', [100, Number.NaN], [1, 1]],
+  ['a price of 0', [100, 0], [1, 1]],
+  ['a negative volume', [100, 101], [1, -1]],
+])('%s is refused', (_what, price, volume) => {
+  expect(() => amihudIlliquidity(price, volume)).toThrow(expect.objectContaining({ code: 'argument-invalid' }))
+})
+
 test('figures of too few or unequal numbers are refused', () => {
   const invalid = expect.objectContaining({ code: 'argument-invalid' })
   expect(() => kyleLambda([1, 2], [1])).toThrow(invalid)

@@ -38,9 +38,10 @@ export interface KyleLambda {
 }
 
 /**
- * Kyle's λ over whole arrays: changes of price regressed on signed volume, without a constant.
+ * Kyle's λ over whole arrays: changes of price regressed on signed volume, without a constant. NaN where nothing was traded;
+ * t is infinite where the line is exact, NaN where no price changed either.
  *
- * @throws {GimbalError} `argument-invalid` unless the arrays are equally long, with two entries at least.
+ * @throws {GimbalError} `argument-invalid` unless the arrays are equally long and finite, with two entries at least.
  */
 export function kyleLambda(signedVolume: ArrayLike<number>, change: ArrayLike<number>): KyleLambda {
   requirePairs(signedVolume, change, 2)
@@ -79,16 +80,28 @@ export function rollSpread(price: ArrayLike<number>): number {
 }
 
 /**
- * Amihud's illiquidity over whole arrays: the mean of |log return| over the worth traded, price × volume.
+ * Amihud's illiquidity over whole arrays: the mean of |log return| over the worth traded, price × volume, of the intervals in
+ * which anything was; NaN where there are none.
  *
- * @param price At the end of each interval; the first only begins the first return. @param volume In it.
+ * @param price At the end of each interval; the first only begins the first return. Above 0. @param volume In it.
  * @throws {GimbalError} `argument-invalid`.
  */
 export function amihudIlliquidity(price: ArrayLike<number>, volume: ArrayLike<number>): number {
   requirePairs(price, volume, 2)
   let sum = 0
-  for (let i = 1; i < price.length; i++) sum += Math.abs(Math.log(price[i]! / price[i - 1]!)) / (price[i]! * volume[i]!)
-  return sum / (price.length - 1)
+  let traded = 0
+  for (let i = 0; i < price.length; i++) {
+    if (!(price[i]! > 0 && volume[i]! >= 0))
+      throw new GimbalError('argument-invalid', 'Illiquidity needs prices above 0 and volumes of at least 0', {
+        at: i,
+        price: price[i]!,
+        volume: volume[i]!,
+      })
+    if (i === 0 || volume[i] === 0) continue
+    traded++
+    sum += Math.abs(Math.log(price[i]! / price[i - 1]!)) / (price[i]! * volume[i]!)
+  }
+  return sum / traded
 }
 
 function requirePairs(a: ArrayLike<number>, b: ArrayLike<number>, least: number): void {
@@ -98,6 +111,13 @@ function requirePairs(a: ArrayLike<number>, b: ArrayLike<number>, least: number)
       second: b.length,
       least,
     })
+  for (let i = 0; i < a.length; i++)
+    if (!Number.isFinite(a[i]! + b[i]!))
+      throw new GimbalError('argument-invalid', 'A figure is not a finite number', {
+        at: i,
+        first: a[i]!,
+        second: b[i]!,
+      })
 }
 
 const SETTINGS = {

@@ -140,3 +140,19 @@ test('what is not defined is not a number', () => {
   expect(excessKurtosis([1, 1])).toBeNaN()
   expect(varianceRatio([1, 2], 5)).toBeNaN()
 })
+
+test('a price that never moves has no facts, whatever its returns add up to by rounding', () => {
+  for (const each of [0, 0.1, 1e-9, 1.1e12]) {
+    const flat = new Float64Array(1000).fill(each)
+    for (const figure of [
+      autocorrelation(flat, 1),
+      excessKurtosis(flat),
+      skewness(flat),
+      varianceRatio(flat, 5),
+      leverageCorrelation(flat, 1),
+      volumeVolatilityCorrelation(flat, flat),
+    ])
+      expect(figure).toBeNaN()
+    expect(absolutePowerLaw(flat)).toEqual({ exponent: Number.NaN, positiveLags: 0 })
+  }
+})

@@ -14,10 +14,12 @@
 
 type Figures = Float64Array | readonly number[]
 
+/** Around the first of them: figures that never differ have their mean exactly, and no variance of rounding. */
 function meanOf(figures: Figures): number {
+  const first = figures[0]!
   let sum = 0
-  for (let i = 0; i < figures.length; i++) sum += figures[i]!
-  return sum / figures.length
+  for (let i = 0; i < figures.length; i++) sum += figures[i]! - first
+  return first + sum / figures.length
 }
 
 /** Mean of (x − mean)^power: the central moment with denominator n. */

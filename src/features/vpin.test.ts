@@ -49,6 +49,9 @@ test('no VPIN is made of arrays that do not fit', () => {
   const invalid = expect.objectContaining({ code: 'argument-invalid' })
   expect(() => vpinBulk([1], [1, 2], 1, 1, 1)).toThrow(invalid)
   expect(() => vpinBulk([1], [1], 0, 1, 1)).toThrow(invalid)
+  expect(() => vpinBulk([1, Number.NaN], [1, 1], 1, 1, 1)).toThrow(invalid)
+  expect(() => vpinBulk([1, 1], [1, Number.NaN], 1, 1, 1)).toThrow(invalid)
+  expect(() => vpinBulk([Number.POSITIVE_INFINITY], [1], 1, 1, 1)).toThrow(invalid)
 })
 
 const settings = { buckets: 2, bucketLots: 10, barSeconds: 1 }

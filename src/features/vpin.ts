@@ -30,7 +30,8 @@ import { INSTRUMENT_SETTING, namedInstrument, spanUs, targetHas } from './settin
  * Shapes: `volume` and `change` have one entry a trade or bar; the answer one entry for every bucket from the `window`-th on.
  *
  * @param change Of the price, in any unit. @param sigma Its deviation, same unit. @param bucketVolume In the unit of `volume`.
- * @throws {GimbalError} `argument-invalid` unless shapes fit and deviation, bucket and window are positive.
+ * @throws {GimbalError} `argument-invalid` unless shapes fit, deviation, bucket and window are positive, volumes not negative
+ *   and all finite.
  */
 export function vpinBulk(
   volume: ArrayLike<number>,
@@ -39,7 +40,12 @@ export function vpinBulk(
   bucketVolume: number,
   window: number,
 ): Float64Array {
-  if (volume.length !== change.length || !(sigma > 0) || !(bucketVolume > 0) || !(window >= 1))
+  if (
+    volume.length !== change.length ||
+    !(sigma > 0) ||
+    !(bucketVolume > 0) ||
+    !(Number.isSafeInteger(window) && window >= 1)
+  )
     throw new GimbalError('argument-invalid', 'No VPIN can be made of this', {
       volumes: volume.length,
       changes: change.length,
@@ -53,6 +59,12 @@ export function vpinBulk(
   let filled = 0
   let signed = 0
   for (let i = 0; i < volume.length; i++) {
+    if (!(volume[i]! >= 0 && Number.isFinite(volume[i]! + change[i]!)))
+      throw new GimbalError('argument-invalid', 'No VPIN can be made of this trade', {
+        trade: i,
+        volume: volume[i]!,
+        change: change[i]!,
+      })
     const lean = 2 * normalCdf(change[i]! / sigma) - 1
     for (let left = volume[i]!; left > crumb; ) {
       const part = Math.min(left, bucketVolume - filled)
