@@ -1,6 +1,6 @@
 /**
- * Goal: what is typed decides what runs: a limit, a breaker or sizing left out stays as it is, and margins are watched where a venue
- * has rules of its own, where they were named, and nowhere else.
+ * Goal: what is typed decides what runs: a limit, a breaker or sizing left out stays as it is, and margins are watched at every venue
+ * an engine carries unless switched off.
  * Method: options as they are typed, into plans.
  */
 
@@ -9,6 +9,7 @@ import { testPerpetual } from '../../tests/testPerpetual.ts'
 import { Instrument, Universe } from '../market/instrument.ts'
 import { DEFAULT_RISK } from '../risk/riskConfig.ts'
 import {
+  completePlan,
   DEFAULT_EXCHANGE,
   marginsFrom,
   planFromJson,
@@ -37,20 +38,28 @@ describe('--risk', () => {
 
 describe('--margin', () => {
   const universe = new Universe([usdc('hyperliquid', 'BTC'), usdc('dydx', 'BTC'), new Instrument(testPerpetual('ETH'))])
-  const own = { hyperliquid: 'hyperliquid', dydx: 'dydx-v4' }
+  const own = { hyperliquid: 'hyperliquid', dydx: 'dydx-v4', test: 'listed-tiers' }
 
   test.each([
     [[], own],
-    [['none'], undefined],
-    [['dydx=none'], { hyperliquid: 'hyperliquid' }],
-    [['dydx=none', 'hyperliquid=none'], undefined],
+    [['none'], {}],
+    [['dydx=none'], { hyperliquid: 'hyperliquid', test: 'listed-tiers' }],
+    [['dydx=none', 'hyperliquid=none', 'test=none'], {}],
     [['hyperliquid=dydx-v4'], { ...own, hyperliquid: 'dydx-v4' }],
   ])('%j watches %j', (asked, margins) => {
-    expect(marginsFrom(asked, universe)).toEqual(margins ? { margins } : {})
+    expect(marginsFrom(asked, universe)).toEqual({ margins })
   })
 
-  test('a venue without rules of its own leaves the plan as it was', () => {
-    expect(marginsFrom([], new Universe([new Instrument(testPerpetual('BTC'))]))).toEqual({})
+  test('a plan that names none watches what it can, one that names some or none watches those', () => {
+    const plan: RunPlan = {
+      ...{ data: { from: 'feed' }, policies: [], risk: DEFAULT_RISK, exchange: DEFAULT_EXCHANGE },
+      ...{ cash: { USDC: 1000 }, seed: 1 },
+    }
+    expect(completePlan(plan, universe).margins).toEqual(own)
+    for (const asked of [['none'], ['dydx=none']])
+      expect(completePlan({ ...plan, ...marginsFrom(asked, universe) }, universe).margins).toEqual(
+        marginsFrom(asked, universe).margins,
+      )
   })
 
   test('what is not key=value is refused', () => {
@@ -71,7 +80,7 @@ describe('--margin', () => {
       ...marginsFrom(asked, universe),
     })
     const recorded = planFromJson(planToJson(plan(['dydx=none'])))
-    expect(recorded.margins).toEqual({ hyperliquid: 'hyperliquid' })
+    expect(recorded.margins).toEqual({ hyperliquid: 'hyperliquid', test: 'listed-tiers' })
     requireRunnable(recorded, universe)
     for (const asked of ['dydx=aave-v3', 'dydx=dydx', 'nowhere=dydx-v4'])
       expect(() => requireRunnable(planFromJson(planToJson(plan([asked]))), universe)).toThrow(

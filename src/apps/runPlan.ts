@@ -50,7 +50,7 @@ export interface RunPlan {
   readonly seed: number
   /** Identities of the models the run trades on; none when absent. */
   readonly models?: readonly string[]
-  /** Margin engine by venue, for the gate to hear how much of its margin an account uses; none when absent. */
+  /** Margin engine by venue, for the gate to hear how much of its margin an account uses; none when absent: see {@link completePlan}. */
   readonly margins?: VenueMargins
 }
 
@@ -106,9 +106,13 @@ export interface RunPorts {
   readonly forecasters?: readonly Forecaster[]
 }
 
-/** Fills in the defaults of every policy, so that the journal's header does not depend on what they are tomorrow. */
+/**
+ * Fills in the defaults of every policy, and the margin engine of every venue (`ownMargins`) where none were chosen, so that the
+ * journal's header does not depend on what they are tomorrow.
+ */
 export function completePlan(plan: RunPlan, universe: Universe): RunPlan {
   return {
+    margins: ownMargins(universe),
     ...plan,
     policies: plan.policies.map(({ name, settings }) => ({
       name,
@@ -158,17 +162,16 @@ export function buildExchange(plan: RunPlan, universe: Universe): ReplayedExchan
 }
 
 /**
- * Margin engines of a run from `--margin`: `venue=engine`, `venue=none`, or `none` alone for all. Venues not named have the engine
- * of their own rules where there is one that carries all their derivatives (`ownMargins`). What is named is checked by the engine.
+ * Margin engines of a run from `--margin`: `venue=engine`, `venue=none`, or `none` alone for all. Venues not named keep what
+ * {@link completePlan} gives them. What is named is checked by the engine.
  *
- * @returns To be spread into a plan: nothing where no venue is watched.
+ * @returns To be spread into a plan; empty where no venue is watched.
  * @throws {GimbalError} `argument-invalid`.
  */
-export function marginsFrom(asked: readonly string[], universe: Universe): { margins?: VenueMargins } {
-  if (asked.length === 1 && asked[0] === 'none') return {}
+export function marginsFrom(asked: readonly string[], universe: Universe): { margins: VenueMargins } {
+  if (asked.length === 1 && asked[0] === 'none') return { margins: {} }
   const named = Object.entries({ ...ownMargins(universe), ...pairs(asked, '--margin') })
-  const margins = Object.fromEntries(named.filter(([, engine]) => engine !== 'none'))
-  return Object.keys(margins).length > 0 ? { margins } : {}
+  return { margins: Object.fromEntries(named.filter(([, engine]) => engine !== 'none')) }
 }
 
 /**
@@ -213,7 +216,7 @@ export function riskFrom(changes: readonly string[]): RiskConfig {
       place = place[part] as Record<string, unknown>
     }
     const last = parts.at(-1)!
-    if (typeof place[last] !== 'number') throw unknown()
+    if (typeof place[last] !== 'number' && typeof place[last] !== 'string') throw unknown()
     place[last] = value
   }
   return config as unknown as RiskConfig

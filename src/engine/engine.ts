@@ -128,7 +128,7 @@ export class Engine implements EngineParts {
   constructor(options: EngineOptions) {
     this.universe = options.universe
     this.markets = options.universe.instruments.map((instrument) => new MarketState(instrument))
-    this.ledger = new Ledger(options.universe, this.markets, options.cash)
+    this.ledger = new Ledger(options.universe, this.markets, options.cash, this.clock)
     this.#policies = options.policies
     this.#journal = options.journal
     this.#venue = options.venue
@@ -141,7 +141,7 @@ export class Engine implements EngineParts {
     const { margins = {} } = options
     this.#margin =
       Object.keys(margins).length > 0
-        ? new MarginDesk(margins, options.universe, this.ledger, this.markets, options.cash)
+        ? new MarginDesk(margins, options.universe, this.ledger, this.markets, options.cash, () => this.openOrders())
         : undefined
     const random = new Random(options.seed)
     this.#contexts = options.policies.map(
@@ -472,11 +472,13 @@ export class Engine implements EngineParts {
           ? this.#listeners[instrument]!.includes(this.#policies[act.scope.policy]!)
           : inScope(act.scope, instrument, -1, this.universe)
       if (lots === 0 || !covered) continue
+      const closing = lots - this.gate.leaves(instrument)
+      if (closing === 0) continue
       this.submit(
         {
           instrument,
-          side: lots > 0 ? -1 : 1,
-          lots: Math.abs(lots),
+          side: closing > 0 ? -1 : 1,
+          lots: Math.abs(closing),
           type: 'market',
           tick: 0,
           reduceOnly: true,

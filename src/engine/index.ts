@@ -1,6 +1,7 @@
 /** @file What `gimbal/engine` promises to the outside: the loop, its ports, replay and recovery. */
 
 export { Engine, type EngineOptions, type EngineParts, type Observer, type VenuePort } from './engine.ts'
+export { DEFAULT_TIERS } from './listedTiers.ts'
 export {
   MarginDesk,
   type MarginReading,

@@ -20,7 +20,7 @@ import { Instrument, type InstrumentSpec, Universe } from '../market/instrument.
 import { MarketState } from '../market/marketState.ts'
 import type { AccountEvent, Order } from '../market/order.ts'
 import { Flag, Kind, MergedTape, TapeBatch } from '../market/tape.ts'
-import type { Policy, PolicyContext } from '../policies/policy.ts'
+import type { OpenOrder, Policy, PolicyContext } from '../policies/policy.ts'
 import { deribitShortOptionShare } from '../portfolio/margin/deribitStandard.ts'
 import { Ledger } from '../portfolio/portfolio.ts'
 import { black76Price } from '../pricing/black76.ts'
@@ -381,6 +381,7 @@ class Hand {
   readonly ledger: Ledger
   readonly desk: MarginDesk
   readonly readings: MarginReading[] = []
+  readonly open: OpenOrder[] = []
   nowUs = START_US
   readonly #batch = new TapeBatch(8)
 
@@ -388,7 +389,7 @@ class Hand {
     this.universe = new Universe(specs.map((spec) => new Instrument(spec)))
     this.markets = this.universe.instruments.map((instrument) => new MarketState(instrument))
     this.ledger = new Ledger(this.universe, this.markets, cash)
-    this.desk = new MarginDesk(margins, this.universe, this.ledger, this.markets, cash)
+    this.desk = new MarginDesk(margins, this.universe, this.ledger, this.markets, cash, () => this.open)
   }
 
   /** What an instrument says, in one message. */
@@ -423,6 +424,13 @@ class Hand {
       Number.NaN,
     )
     this.desk.onBooked(instrument, this.nowUs)
+  }
+
+  /** Rests an order; its price does not matter to the desk. */
+  rest(instrument: number, lots: number, reduceOnly = false): void {
+    const sizes = { lots: Math.abs(lots), leavesLots: Math.abs(lots), side: lots > 0 ? 1 : -1 } as const
+    const rest = { id: this.open.length + 1, policy: 0, tick: 1, state: 'open', sentUs: this.nowUs } as const
+    this.open.push({ instrument, reduceOnly, ...sizes, ...rest })
   }
 
   /** Looks when the desk wants to. */
@@ -542,6 +550,77 @@ describe('what is told', () => {
   })
 })
 
+describe('what open orders need', () => {
+  const initial = (lots: number) => (Math.abs(lots) * 90) / 40 / 20_000
+  const held = (lots: number) => {
+    const hand = new Hand([perpetualOf('hyperliquid')], { hyperliquid: 'hyperliquid' }, { USDC: 20_000 })
+    hand.say(0, [[Kind.MARK, 90_000]])
+    hand.trade(0, lots, 90_000)
+    return hand
+  }
+
+  test.each([
+    ['no orders', [], 1000],
+    ['a buy adds to a long', [2000], 3000],
+    ['buys add up', [2000, 500], 3500],
+    ['a sell that only closes asks nothing', [-1000], 1000],
+    ['a sell that turns the position around is the worse side', [2000, -5000], -4000],
+    ['a sell twice the position asks no more than holding', [-2000], 1000],
+  ] as const)('%s', (_name, orders, worst) => {
+    const hand = held(1000)
+    for (const lots of orders) hand.rest(0, lots)
+    const { ratio, initialRatio } = hand.look()!
+    expect(initialRatio).toBeCloseTo(initial(worst), 12)
+    // Nobody is liquidated for what has not traded.
+    expect(ratio).toBeCloseTo(90_000 / 80 / 20_000, 12)
+  })
+
+  test('an order that only reduces asks nothing, whatever its size', () => {
+    const hand = held(1000)
+    hand.rest(0, -9000, true)
+    expect(hand.look()!.initialRatio).toBeCloseTo(initial(1000), 12)
+  })
+
+  test('each instrument has its own worse side, and profit so far stays what it is', () => {
+    const specs = [perpetualOf('hyperliquid'), perpetualOf('hyperliquid', 'ETH')]
+    const hand = new Hand(specs, { hyperliquid: 'hyperliquid' }, { USDC: 20_000 })
+    hand.say(0, [[Kind.MARK, 90_000]])
+    hand.say(1, [[Kind.MARK, 3_000]])
+    hand.trade(0, 1000, 90_000)
+    hand.say(0, [[Kind.MARK, 91_000]])
+    hand.rest(0, -3000)
+    hand.rest(1, 4000)
+    hand.rest(1, -1000)
+    expect(hand.look()!.initialRatio).toBeCloseTo(((2 * 91_000) / 40 + (4 * 3_000) / 25) / 21_000, 12)
+  })
+
+  test('a call offered needs its share of the underlying, and brings its premium', () => {
+    const hand = new Hand([withoutOptionTerms(inverse), sold], { deribit: 'deribit-standard' }, { BTC: 1 })
+    hand.say(0, [[Kind.MARK, 90_000]])
+    hand.say(1, chain(0.03, 90_500))
+    hand.trade(1, -30, 0.0321)
+    hand.rest(1, -20)
+    const { ratio, initialRatio } = hand.look()!
+    const years = (hand.universe.at(1).expiryUs - hand.nowUs) / (365 * DAY_US)
+    const price = black76Price({ right: CALL, forward: 90_500, strike: 92_000, years, volatility: 0.5 }) / 90_500
+    const share = deribitShortOptionShare(CALL, 92_000, 90_500, price)
+    expect(initialRatio).toBeCloseTo((5 * (share.initial + price)) / (1 + 3 * 0.0321 + 2 * price), 12)
+    expect(ratio).toBeCloseTo((3 * (share.maintenance + price)) / (1 + 3 * 0.0321), 12)
+  })
+
+  test('where the price of what is on offer is unknown so is what it needs, and what is held is not', () => {
+    const specs = [perpetualOf('hyperliquid'), perpetualOf('hyperliquid', 'ETH')]
+    const hand = new Hand(specs, { hyperliquid: 'hyperliquid' }, { USDC: 20_000 })
+    hand.say(0, [[Kind.MARK, 90_000]])
+    hand.trade(0, 1000, 90_000)
+    hand.rest(1, 1)
+    const { ratio, initialRatio, missing } = hand.look()!
+    expect(ratio).toBeCloseTo(90_000 / 80 / 20_000, 12)
+    expect(initialRatio).toBeNaN()
+    expect(missing).toEqual(['perpetual hyperliquid ETH'])
+  })
+})
+
 describe('when it looks', () => {
   const held = () => {
     const hand = new Hand([perpetualOf('hyperliquid')], { hyperliquid: 'hyperliquid' }, { USDC: 2_000 })
@@ -614,17 +693,23 @@ describe('at the start', () => {
     expect(refused([sold], { deribit: 'deribit-cross' })).toMatchObject({ code: 'config-invalid' })
   })
 
-  test('venues have the engine of their own rules where it carries all they list, and the report says so', () => {
+  test('venues have the engine of their own rules where it carries all they list, else listed tiers, and the report says so', () => {
     const spot: InstrumentSpec = { ...perpetualOf('hyperliquid', 'PURR'), kind: 'spot', venueSymbol: 'PURR/USDC' }
-    const specs = [sold, perpetualOf('hyperliquid'), spot, perpetualOf('dydx', 'DOGE'), perpetualOf('binance-usdm')]
+    const coinQuoted: InstrumentSpec = { ...perpetualOf('bybit', 'ETH'), quote: 'BTC', settle: 'BTC' }
+    const specs = [
+      ...[sold, perpetualOf('hyperliquid'), spot, perpetualOf('dydx', 'DOGE')],
+      ...[perpetualOf('binance-usdm'), { ...sold, venue: 'okx' }, coinQuoted],
+    ]
     const universe = new Universe(specs.map((spec) => new Instrument(spec)))
-    const margins = ownMargins(universe)
-    expect(margins).toEqual({ deribit: 'deribit-standard', hyperliquid: 'hyperliquid' })
-    const said = marginAssumptions(universe, { deribit: 'deribit-portfolio' })
-    expect(Object.keys(said)).toEqual(['deribit', 'hyperliquid', 'dydx', 'binance-usdm'])
+    const own = { deribit: 'deribit-standard', hyperliquid: 'hyperliquid' }
+    expect(ownMargins(universe)).toEqual({ ...own, dydx: 'listed-tiers', 'binance-usdm': 'listed-tiers' })
+    const said = marginAssumptions(universe, { deribit: 'deribit-portfolio', dydx: 'listed-tiers' })
+    expect(Object.keys(said)).toEqual(['deribit', 'hyperliquid', 'dydx', 'binance-usdm', 'okx', 'bybit'])
     expect(said['deribit']).toMatch(/^deribit-portfolio \(/)
     expect(said['hyperliquid']).toContain('switched off')
-    expect(said['dydx']).toContain('does not carry DOGE-USDC-PERP@dydx')
-    expect(said['binance-usdm']).toContain('no margin engine was named')
+    expect(said['dydx']).toMatch(/^listed-tiers \(/)
+    expect(said['binance-usdm']).toContain('switched off')
+    expect(said['okx']).toContain('only perpetuals and futures are')
+    expect(said['bybit']).toContain('it is quoted in BTC')
   })
 })

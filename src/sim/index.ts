@@ -10,7 +10,7 @@ export type { ImpactModel } from './impactModels.ts'
 export { noImpact, permanentLinearImpact } from './impactModels.ts'
 export type { FeedLatencySettings, LatencyModel, RoundTrip } from './latencyModels.ts'
 export { constantLatency, feedLatency, interpolatedLatency, resampledLatency } from './latencyModels.ts'
-export { DEFAULT_TIERS, initialMarginAtoms, maintenanceMarginAtoms } from './marginRules.ts'
+export { initialMarginAtoms, maintenanceMarginAtoms } from './marginRules.ts'
 export {
   type GeneratedMarket,
   type GeneratedMarketFacts,

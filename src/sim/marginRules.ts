@@ -12,27 +12,15 @@
  * instruments; a hedged book needs the sum of its legs.
  */
 
+import { DEFAULT_TIERS, tierFraction } from '../engine/listedTiers.ts'
 import { atomsPerUnit, dollarLike, type Instrument, type MarginTier } from '../market/instrument.ts'
 import { deribitShortOptionShare } from '../portfolio/margin/deribitStandard.ts'
 import { CALL, PUT } from '../pricing/right.ts'
 import { quoteNotional } from './feeModels.ts'
 
-/** For instruments that come without tiers. */
-export const DEFAULT_TIERS: readonly MarginTier[] = [{ notionalFloor: 0, leverageMax: 20, maintenanceRate: 0.025 }]
-
 /** Margin of a position, as a fraction of its notional. */
 function fraction(instrument: Instrument, price: number, lots: number, rate: (tier: MarginTier) => number): number {
-  const tiers = instrument.spec.margin?.tiers ?? DEFAULT_TIERS
-  const notional = quoteNotional(instrument, price, lots)
-  if (notional === 0 || tiers.length === 1) return rate(tiers[0]!)
-  let sum = 0
-  for (let i = 0; i < tiers.length; i++) {
-    const floor = tiers[i]!.notionalFloor
-    if (notional <= floor) break
-    const ceiling = i + 1 < tiers.length ? Math.min(notional, tiers[i + 1]!.notionalFloor) : notional
-    sum += (ceiling - floor) * rate(tiers[i]!)
-  }
-  return sum / notional
+  return tierFraction(instrument.spec.margin?.tiers ?? DEFAULT_TIERS, quoteNotional(instrument, price, lots), rate)
 }
 
 /**
