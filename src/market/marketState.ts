@@ -216,7 +216,16 @@ export class MarketState {
    * quote comes from a coarser recording, and would price one leg of a hedge an hour behind the other.
    */
   get markPrice(): number {
-    if (this.markUs > Number.NEGATIVE_INFINITY && this.quotedUs - this.markUs <= MARK_FRESH_US) return this.mark
-    return this.referenceTick * this.instrument.ticks.size
+    return this.#marked ? this.mark : this.referenceTick * this.instrument.ticks.size
+  }
+
+  /** When what {@link markPrice} is was heard; -Infinity when nothing was. */
+  get pricedUs(): number {
+    return this.#marked ? this.markUs : Math.max(this.quotedUs, this.tradedUs)
+  }
+
+  /** Whether the venue's mark is the price to reckon with. */
+  get #marked(): boolean {
+    return this.markUs > Number.NEGATIVE_INFINITY && this.quotedUs - this.markUs <= MARK_FRESH_US
   }
 }

@@ -11,7 +11,8 @@
  *   of one coin are thus both valued at the one the ledger prices it by.
  * - Options are valued in one of two ways. `repriced`: by the volatility last heard, at today's time to expiry, at today's spot
  *   times the ratio of forward to index heard with it, so that deltas follow the spot between two messages of a chain. `marks`:
- *   at the mark the ledger reckons with (its volatility is that which gives the mark), so that worth is the ledger's to the atom;
+ *   at the mark the ledger reckons with (its volatility is that which gives the mark, its forward that of marks.ts), so that worth
+ *   is the ledger's to the atom, between two messages too;
  *   a mark no volatility gives (none, or above the forward) is passed over for the venue's volatility.
  *   An expired option not yet settled is its exercise in both.
  */
@@ -302,9 +303,14 @@ class RunView implements MarketView {
     }
     const market = this.#market(index)
     const marks = this.#settings.options === 'marks'
+    const carried = marks ? this.#portfolio.marks.carried(index) : undefined
     const news = market.updatedUs !== figures.heardUs
     if (news) this.#hear(index, market, figures)
-    if (marks ? news || figures.markedUs !== this.timeUs : news && !(market.impliedVolatility > 0)) {
+    if (carried !== undefined) {
+      figures.volatility = carried.volatility
+      figures.markForward = carried.forward
+      figures.markedUs = Number.NEGATIVE_INFINITY
+    } else if (marks ? news || figures.markedUs !== this.timeUs : news && !(market.impliedVolatility > 0)) {
       figures.markedUs = this.timeUs
       this.#invert(index, market.markPrice, figures, marks ? this.timeUs : market.updatedUs)
       if (Number.isNaN(figures.volatility) && market.impliedVolatility > 0)

@@ -3,17 +3,19 @@
  *
  * Derivatives are kept by cost: a position of L lots whose fills cost C atoms is worth value(mark, L) − C, where
  * `Instrument.valueAtoms` makes linear and inverse contracts alike. Spot is paid for: buying moves cash into lots.
- * Equity per currency = cash + Σ derivatives (value − cost) + Σ spot value.
+ * Equity per currency = cash + Σ derivatives (value − cost) + Σ spot value, at the prices of marks.ts.
  *
  * Every fill splits its profit at the reference price of that moment: the spread part is what we gained against it,
  * fees are fees, funding is funding, and what remains of the total is inventory: the market moving on what we held.
  */
 
+import type { Clock } from '../core/clock.ts'
 import { roundHalfAway } from '../core/decimal.ts'
 import { assert } from '../core/errors.ts'
 import { atomsPerUnit, dollarLike, type Universe } from '../market/instrument.ts'
 import type { MarketState } from '../market/marketState.ts'
 import type { AccountEvent, OrderEvent } from '../market/order.ts'
+import { Marks } from './marks.ts'
 
 /** Running totals of one instrument; all money in atoms of its settlement currency. */
 export interface Holding {
@@ -39,6 +41,8 @@ export interface Holding {
 /** What a policy, the gate and the report may read of a portfolio. */
 export interface PortfolioView {
   readonly universe: Universe
+  /** The prices positions are reckoned at. */
+  readonly marks: Marks
   lots(instrument: number): number
   holding(instrument: number): Readonly<Holding>
   /** Indexes of the instruments ever traded, in order of their first fill: what is held is among them. */
@@ -65,6 +69,7 @@ export type Portfolio = PortfolioView
 /** The account's ledger: the engine writes, everyone else reads through {@link PortfolioView}. */
 export class Ledger implements PortfolioView {
   readonly universe: Universe
+  readonly marks: Marks
   readonly #markets: readonly MarketState[]
   readonly #holdings: Holding[]
   readonly traded: number[] = []
@@ -72,10 +77,19 @@ export class Ledger implements PortfolioView {
   /** For each currency, the instruments whose marks price it in dollars, best first. */
   readonly #pricedBy = new Map<string, number[]>()
 
-  /** @param cash Opening balances by currency, in whole units (dollars, coins). */
-  constructor(universe: Universe, markets: readonly MarketState[], cash: Readonly<Record<string, number>>) {
+  /**
+   * @param cash Opening balances by currency, in whole units (dollars, coins).
+   * @param clock What time it is for options between two messages; without one they stay as they were told.
+   */
+  constructor(
+    universe: Universe,
+    markets: readonly MarketState[],
+    cash: Readonly<Record<string, number>>,
+    clock?: Clock,
+  ) {
     this.universe = universe
     this.#markets = markets
+    this.marks = new Marks(universe, markets, (asset) => this.#pricer(asset), clock)
     this.#holdings = universe.instruments.map(() => ({
       lots: 0,
       costAtoms: 0,
@@ -125,7 +139,7 @@ export class Ledger implements PortfolioView {
   unrealisedAtoms(instrument: number): number {
     const holding = this.#holdings[instrument]!
     if (holding.lots === 0) return 0
-    const price = this.#markets[instrument]!.markPrice
+    const price = this.marks.price(instrument)
     return this.universe.at(instrument).valueAtPrice(price, holding.lots) - holding.costAtoms
   }
 
@@ -133,7 +147,7 @@ export class Ledger implements PortfolioView {
     const lots = this.#holdings[instrument]!.lots
     if (lots === 0) return 0
     const { inverse, settle } = this.universe.at(instrument)
-    const price = this.#markets[instrument]!.markPrice
+    const price = this.marks.price(instrument)
     const atoms = this.universe.at(instrument).valueAtPrice(price, lots)
     if (inverse) return (-atoms / atomsPerUnit(settle)) * price
     // Coin-priced options are worth coins; everything else linear is worth quote units.
@@ -154,13 +168,17 @@ export class Ledger implements PortfolioView {
 
   rate(currency: string): number {
     if (dollarLike(currency)) return 1
-    // A market that is listed and was not heard of yet prices nothing, while another may.
+    return this.#pricer(currency)?.markPrice ?? Number.NaN
+  }
+
+  /** The market that prices a coin now. One that is listed and was not heard of yet prices nothing, while another may. */
+  #pricer(currency: string): MarketState | undefined {
     for (const by of this.#pricedBy.get(currency) ?? []) {
-      const { markPrice, markUs } = this.#markets[by]!
+      const market = this.#markets[by]!
       // A mark that was told and is no number is a fault to be seen, not silence.
-      if (!Number.isNaN(markPrice) || markUs > Number.NEGATIVE_INFINITY) return markPrice
+      if (!Number.isNaN(market.markPrice) || market.markUs > Number.NEGATIVE_INFINITY) return market
     }
-    return Number.NaN
+    return undefined
   }
 
   get equity(): number {

@@ -10,7 +10,6 @@ import { middleOfThree } from './breakers/runningMedian.ts'
 import { TailLimit } from './breakers/tailLimit.ts'
 import type { Scope } from './gate.ts'
 import type { Guard, Guards } from './guard.ts'
-import { pricedAtUs } from './instrumentWatch.ts'
 import { notionalDollars, type Watched } from './limits.ts'
 import type { PolicyProfit } from './policyProfit.ts'
 import type { CorrelationToOneRule, LossRule, RiskConfig } from './riskConfig.ts'
@@ -191,8 +190,8 @@ export class AccountWatch {
     let oldestUs = nowUs
     for (let i = 0; i < markets.length; i++) {
       if (ledger.lots(i) === 0) continue
-      const pricedUs = pricedAtUs(markets[i]!)
-      if (pricedUs < oldestUs) oldestUs = pricedUs
+      const heardUs = ledger.marks.heardUs(i)
+      if (heardUs < oldestUs) oldestUs = heardUs
     }
     return oldestUs
   }

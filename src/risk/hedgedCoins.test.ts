@@ -78,6 +78,23 @@ test('coins alone are no trade, and a bought perpetual still loses beside them',
   expect(gate.latched).toMatchObject([{ breaker: 'trade-loss' }])
 })
 
+test('coins that fall accuse no trade: not a small one beside them, and not the hedge that won what they lost', () => {
+  const { gate, mark, fill } = desk()
+  mark(PERP, 50_000)
+  fill(PERP, BID, 1, 50_000)
+  for (let price = 49_000; price >= 30_000; price -= 1_000) mark(PERP, price)
+  // Two coins lost two fifths of what they were worth; the trade lost 2,000 of 110,000 dollars.
+  expect(gate.latched).toEqual([])
+})
+
+test('a hedge opened after the coins had fallen is excused for what they win back', () => {
+  const { gate, mark, fill } = desk()
+  for (let price = 50_000; price >= 40_000; price -= 1_000) mark(PERP, price)
+  fill(PERP, ASK, 20, 40_000)
+  for (let price = 41_000; price <= 60_000; price += 1_000) mark(PERP, price)
+  expect(gate.latched).toEqual([])
+})
+
 test('what an option lost in coins is counted once, at the price of today', () => {
   const { gate, mark, fill } = desk()
   mark(PERP, 50_000)

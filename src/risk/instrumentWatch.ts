@@ -290,16 +290,16 @@ export class InstrumentWatch {
     // Legs of a hedge are one trade: what the perpetual loses the spot of the same coin has gained.
     let profit = 0
     for (const index of this.#sameBase) profit += earned(ledger, this.#parts.universe.at(index).settle, index)
-    profit += this.#onCoins(ledger)
+    const coins = this.#onCoins(ledger)
     // A profit that cannot be computed makes equity unknown too, and `equity-nan` answers for both.
     if (Number.isNaN(profit)) return
-    const pricedUs = pricedAtUs(this.#market)
+    const heardUs = ledger.marks.heardUs(this.#index)
     for (let i = 0; i < guards.length; i++) {
       const { breaker, trip } = guards[i]!
-      const breached = breaker.observe(holding.lots, profit, equity)
+      const breached = breaker.observe(holding.lots, profit, equity, coins)
       const { measured, allowed } = breaker
       if (breached && breaker.closed) trip.certain(measured, allowed, nowUs)
-      else trip.readFresh(breached, measured, allowed, nowUs, pricedUs, this.#confirmUs)
+      else trip.readFresh(breached, measured, allowed, nowUs, heardUs, this.#confirmUs)
     }
   }
 }
@@ -316,12 +316,6 @@ function earned(ledger: PortfolioView, settle: string, index: number): number {
   if (fills === 0 && lots === 0 && realisedAtoms === 0 && fundingAtoms === 0) return 0
   const atoms = realisedAtoms - feesAtoms + fundingAtoms + ledger.unrealisedAtoms(index)
   return (atoms / atomsPerUnit(settle)) * ledger.rate(settle)
-}
-
-/** When what a position is valued at was last heard. */
-export function pricedAtUs(market: MarketState): number {
-  if (market.markUs > Number.NEGATIVE_INFINITY) return market.markUs
-  return Math.max(market.quotedUs, market.tradedUs)
 }
 
 /** Whether there is, or was, a touch to speak of, rather than only bars. */

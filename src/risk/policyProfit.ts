@@ -37,7 +37,7 @@ export class PolicyProfit {
     for (let i = 0; i < this.#size; i++) {
       if (lots[i] === 0 && paid[i] === 0) continue
       const instrument = this.#parts.universe.at(i)
-      const worth = instrument.valueAtPrice(this.#parts.markets[i]!.markPrice, lots[i]!)
+      const worth = instrument.valueAtPrice(this.#parts.ledger.marks.price(i), lots[i]!)
       sum += ((worth - paid[i]!) / atomsPerUnit(instrument.settle)) * this.#parts.ledger.rate(instrument.settle)
     }
     return sum

@@ -89,6 +89,15 @@ describe('losses', () => {
     expect(breaker.observe(5, Number.NaN, 765)).toBe(true)
   })
 
+  test('of a trade beside coins: their gain excuses, their loss since the opening accuses nobody', () => {
+    const breaker = new TradeLoss(0.1)
+    breaker.observe(0, 0, 1_000, -300)
+    expect(breaker.observe(-5, 0, 1_000, -300)).toBe(false)
+    expect([breaker.observe(-5, -250, 1_000, -150), breaker.measured]).toEqual([false, 0.1])
+    expect(breaker.observe(-5, -251, 1_000, -150)).toBe(true)
+    expect([breaker.observe(-5, -90, 600, -600), breaker.measured]).toEqual([false, 0.09])
+  })
+
   test('equity unknown: not while starting up, at once afterwards', () => {
     const early = new EquityNan(10)
     expect([0, 10, 11].map((at) => early.observe(Number.NaN, at))).toEqual([false, false, true])
