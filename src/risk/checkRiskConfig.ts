@@ -107,9 +107,11 @@ const LOSSES: readonly string[] = [
  * @throws {GimbalError} `config-invalid`, naming the place, what stands there and what may.
  */
 export function checkRiskConfig(config: RiskConfig): RiskConfig {
-  known(config, 'risk', ['limits', 'breakers', 'checkUs', 'confirmUs', 'redemandUs', 'sizing'])
+  known(config, 'risk', ['limits', 'breakers', 'checkUs', 'confirmUs', 'redemandUs', 'flattenLeaves', 'sizing'])
   for (const field of ['checkUs', 'confirmUs', 'redemandUs'] as const)
     number(config[field], `risk.${field}`, 'positive')
+  const leaves: readonly unknown[] = [undefined, 'coin-hedges', 'nothing']
+  if (!leaves.includes(config.flattenLeaves)) fail('risk.flattenLeaves', 'coin-hedges or nothing', config.flattenLeaves)
   checkLimits(config.limits)
   if (config.sizing !== undefined) checkSizing(config.sizing)
   if (!Array.isArray(config.breakers)) fail('risk.breakers', 'a list of rules', config.breakers)

@@ -11,7 +11,7 @@ import type { AccountEvent, Intent, Order, OrderEvent } from '../market/order.ts
 /**
  * What a tripped breaker does, mildest first: `pause` refuses new orders that add risk and keeps what rests; `cancel`
  * also cancels resting orders; `reduce-only` cancels and lets only reducing orders through; `flatten` also closes
- * positions at market; `halt` cancels everything, refuses everything and leaves positions to a person.
+ * positions at market, all but what offsets coins that stay; `halt` cancels everything, refuses everything and leaves positions to a person.
  */
 export type GateActKind = 'pause' | 'cancel' | 'reduce-only' | 'flatten' | 'halt'
 
@@ -105,6 +105,8 @@ export interface Gate {
    * the next report: it can make sizes smaller and never larger.
    */
   reportTurbulence(instrument: number, probability: number, nowUs: number): void
+  /** Signed lots a flatten leaves of a position now, between 0 and what is held: `coinHedges.ts`. */
+  leaves(instrument: number): number
   /** An order, amendment or cancellation left: counts towards the message rate. */
   onSent(kind: 'order' | 'cancel' | 'amend', instrument: number, nowUs: number): void
   /** Acts demanded since last asked, oldest first; undefined when there are none, which is nearly always. */
@@ -140,6 +142,9 @@ export class OpenGate implements Gate {
   reportMargin(): void {}
   reportInsuranceFund(): void {}
   reportTurbulence(): void {}
+  leaves(): number {
+    return 0
+  }
   onSent(): void {}
   takeActs(): undefined {
     return undefined

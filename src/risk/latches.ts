@@ -98,7 +98,7 @@ class Latch implements LatchView {
 export interface Unmet {
   /** Whether an order that this act should have removed still rests under the scope and nobody asked to cancel it. */
   resting(scope: Scope, reducingToo: boolean): boolean
-  /** Whether a position under the scope is still open and no order of the gate is closing it. */
+  /** Whether more of a position under the scope is open than a flatten leaves, and no order of the gate is closing it. */
   open(scope: Scope): boolean
 }
 
@@ -191,6 +191,15 @@ export class Latches {
       if (latch.act === 'halt' || !reduces) return latch.breaker
     }
     return ''
+  }
+
+  /** Whether a flatten in force covers an instrument. `holds`: whether a policy holds some of it. */
+  flattening(instrument: number, holds: (policy: number) => boolean): boolean {
+    for (const { act, scope } of this.#latches) {
+      if (act !== 'flatten') continue
+      if (scope.of === 'policy' ? holds(scope.policy) : this.#covers(scope, instrument, -1)) return true
+    }
+    return false
   }
 
   /** Whether the gate's own closing order answers a flatten that was demanded before any halt over the instrument. */

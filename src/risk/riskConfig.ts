@@ -247,6 +247,9 @@ export type BreakerRule =
 
 export type BreakerName = BreakerRule['breaker']
 
+/** See {@link RiskConfig.flattenLeaves}. */
+export type FlattenLeaves = 'coin-hedges' | 'nothing'
+
 /** Everything the gate holds. A watchdog beside the engine reads the same object. */
 export interface RiskConfig {
   readonly limits: LimitsConfig
@@ -261,6 +264,12 @@ export interface RiskConfig {
   readonly confirmUs: number
   /** A demand not yet met (orders rest, a position stands) is repeated after this long, then after twice that, up to a minute. */
   readonly redemandUs: number
+  /**
+   * What a flatten leaves open. `coin-hedges`: the part of a perpetual, future or spot holding that offsets coins which stay, so
+   * that a book worth the same dollars at any price is still that when it is flat. `nothing`: everything is closed and coins stay
+   * as they are, for a run whose unit is the coin. Absent: `nothing`, which is what runs recorded without the choice did.
+   */
+  readonly flattenLeaves?: FlattenLeaves
   /** How sizes shrink in turbulence, ill health and drawdown; absent: they do not. */
   readonly sizing?: SizingConfig
 }
@@ -392,5 +401,6 @@ export const DEFAULT_RISK: RiskConfig = {
   checkUs: 100_000,
   confirmUs: 10 * SECOND_US,
   redemandUs: SECOND_US,
+  flattenLeaves: 'coin-hedges',
   sizing: DEFAULT_SIZING,
 }

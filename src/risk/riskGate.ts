@@ -18,6 +18,7 @@ import { AccountWatch } from './accountWatch.ts'
 import { MarginRatio } from './breakers/marginRatio.ts'
 import { ModelRange } from './breakers/modelRange.ts'
 import { checkRiskConfig } from './checkRiskConfig.ts'
+import { CoinHedges } from './coinHedges.ts'
 import type { Gate, GateAct, GateReset, LatchView, Scope } from './gate.ts'
 import { type Guard, Guards } from './guard.ts'
 import { InstrumentWatch } from './instrumentWatch.ts'
@@ -54,6 +55,12 @@ export class RiskGate implements Gate, Unmet {
   readonly #ranges: Guard<ModelRange>[][][] = []
   readonly #marginRules: readonly MarginRatioRule[]
   readonly #margins = new Map<string, Guard<MarginRatio>[]>()
+  readonly #hedges: CoinHedges
+  /** Maintenance over equity from which a venue's hedges are not left. */
+  readonly #marginDanger: number
+  /** What was last told of each venue's margin, and when something was last booked there. */
+  readonly #marginTold = new Map<string, { readonly ratio: number; readonly timeUs: number }>()
+  readonly #bookedUs = new Map<string, number>()
   /** Turbulence as models reported it, by instrument; 0 where none did. */
   readonly #reported: Float64Array
   #nowUs = Number.NEGATIVE_INFINITY
@@ -81,6 +88,11 @@ export class RiskGate implements Gate, Unmet {
     this.#venues = instruments.map(({ venue }) => venues.get(venue)!)
     this.#reported = new Float64Array(instruments.length)
     this.#marginRules = config.breakers.filter((rule) => rule.breaker === 'margin-ratio')
+    this.#hedges = new CoinHedges(parts)
+    this.#marginDanger = Math.min(
+      1,
+      ...this.#marginRules.map(({ act, ratioMax }) => (act === 'flatten' ? ratioMax : 1)),
+    )
     this.#rangeRules = config.breakers.filter((rule) => rule.breaker === 'model-range')
   }
 
@@ -222,6 +234,7 @@ export class RiskGate implements Gate, Unmet {
   reportMargin(venue: string, ratio: number, nowUs: number): void {
     this.#advance(nowUs)
     try {
+      this.#marginTold.set(venue, { ratio, timeUs: nowUs })
       let guards = this.#margins.get(venue)
       if (!guards) {
         guards = this.#marginRules.map((rule) =>
@@ -243,6 +256,18 @@ export class RiskGate implements Gate, Unmet {
 
   reportTurbulence(instrument: number, probability: number, _nowUs: number): void {
     this.#reported[instrument] = Number.isNaN(probability) ? 1 : probability
+  }
+
+  leaves(instrument: number): number {
+    if (this.config.flattenLeaves !== 'coin-hedges') return 0
+    try {
+      return this.#hedges.left(instrument, this.#nowUs, this.#flattened, this.#endangered)
+    } catch (error) {
+      this.#failClosed(error)
+      this.#hasten()
+      // Halted: what is held is a person's now.
+      return this.#parts.ledger.lots(instrument)
+    }
   }
 
   /**
@@ -302,7 +327,7 @@ export class RiskGate implements Gate, Unmet {
       if (ledger.lots(i) === 0) continue
       const covered =
         scope.of === 'policy' ? this.#profit.lots(scope.policy, i) !== 0 : covers(scope, i, Number.NaN, universe)
-      if (covered && !this.#closing(i)) return true
+      if (covered && !this.#closing(i) && ledger.lots(i) !== this.leaves(i)) return true
     }
     return false
   }
@@ -313,14 +338,39 @@ export class RiskGate implements Gate, Unmet {
     return false
   }
 
+  readonly #flattened = (instrument: number): boolean =>
+    this.#latches.flattening(instrument, (policy) => this.#profit.lots(policy, instrument) !== 0)
+
+  /**
+   * Whether hedges at a venue must go with everything else: its margin is what the flatten is about, or as bad. They wait for what
+   * else closes there, and for the look at the margin after it, unless liquidation is there already.
+   */
+  readonly #endangered = (venue: string): boolean => {
+    const told = this.#marginTold.get(venue)
+    if (told === undefined || told.ratio < this.#marginDanger) return false
+    if (!(told.ratio < 1)) return true
+    return (this.#bookedUs.get(venue) ?? Number.NEGATIVE_INFINITY) < told.timeUs && !this.#closesElsewise(venue)
+  }
+
+  /** Whether something at a venue is to be closed whatever its margin, and can be. */
+  #closesElsewise(venue: string): boolean {
+    const { ledger, universe } = this.#parts
+    return ledger.traded.some((i) => {
+      const lots = ledger.lots(i)
+      if (lots === 0 || universe.at(i).venue !== venue || !this.#flattened(i) || !this.#hedges.closable(i)) return false
+      return this.#hedges.left(i, this.#nowUs, this.#flattened, () => false) !== lots
+    })
+  }
+
   /** The gate's own orders close what a flatten demanded, and nothing else. */
   #judgeOwn(intent: Intent): string {
-    const closable = -intent.side * this.#parts.ledger.lots(intent.instrument)
+    const closable = -intent.side * (this.#parts.ledger.lots(intent.instrument) - this.leaves(intent.instrument))
     const closes = intent.type === 'market' && intent.reduceOnly === true && intent.lots <= closable
     return closes && this.#latches.permitsFlatten(intent.instrument) ? '' : 'not-a-flatten'
   }
 
   #booked(instrument: number, nowUs: number): void {
+    if (instrument >= 0) this.#bookedUs.set(this.#parts.universe.at(instrument).venue, nowUs)
     this.#check(nowUs)
     if (instrument >= 0) this.#instruments[instrument]!.onBooked(nowUs, this.#account.equity)
   }

@@ -7,6 +7,7 @@
 import { DAY_US } from '../../core/clock.ts'
 import { dollarLike } from '../../market/instrument.ts'
 import type { Liquidity, MarketView } from '../../portfolio/marketView.ts'
+import { underlyingOf } from '../underlying.ts'
 import type {
   BasisShock,
   CorrelationShock,
@@ -29,12 +30,6 @@ const TRANSACTION_GAS = 300_000
 const WEEK_DAYS = 7
 /** Furthest from the money a skew goes on growing, in log-moneyness. */
 const SKEW_REACH = 0.3
-
-/** Tokens that are claims on another asset and move with it unless a scenario says otherwise. */
-const WRAPPED: ReadonlyMap<string, string> = new Map([
-  ...['WETH', 'stETH', 'STETH', 'wstETH', 'WSTETH', 'rETH', 'cbETH', 'weETH'].map((name) => [name, 'ETH'] as const),
-  ...['WBTC', 'cbBTC', 'tBTC'].map((name) => [name, 'BTC'] as const),
-])
 
 export class ShockedView implements MarketView {
   readonly timeUs: number
@@ -77,8 +72,8 @@ export class ShockedView implements MarketView {
     const own = this.#levels.get(`spot ${asset}`) as SpotShock | undefined
     if (own) return own.factor
     if (dollarLike(asset)) return 1
-    const underlying = WRAPPED.get(asset)
-    if (underlying !== undefined) return this.factor(underlying)
+    const underlying = underlyingOf(asset)
+    if (underlying !== asset) return this.factor(underlying)
     const correlation = this.#levels.get('correlation') as CorrelationShock | undefined
     const leader = correlation && (this.#levels.get(`spot ${correlation.given}`) as SpotShock | undefined)
     if (leader && asset !== correlation.given)
