@@ -6,8 +6,9 @@
  */
 
 import { describe, expect, test } from 'vitest'
+import { normalCdf } from '../core/errorFunction.ts'
 import { Random } from '../core/random.ts'
-import { dieboldMariano, meanInterval } from './dieboldMariano.ts'
+import { compareLosses, dieboldMariano, meanInterval } from './dieboldMariano.ts'
 import { studentCdf } from './studentT.ts'
 
 const FULL = process.env['FULL'] === '1'
@@ -108,6 +109,139 @@ describe('Diebold-Mariano', () => {
       [four, four, 0],
     ] as const)
       expect(() => dieboldMariano(loss, rival, horizon)).toThrow(expect.objectContaining({ code: 'argument-invalid' }))
+  })
+})
+
+describe('the comparison', () => {
+  const against = (differences: Float64Array, overlap: number) =>
+    compareLosses(differences, new Float64Array(differences.length), overlap)
+
+  /** Sums over `overlap` draws of an autoregression. */
+  function differences(rows: number, overlap: number, memory: number, draw: () => number) {
+    let value = 0
+    const next = () => (value = memory * value + draw())
+    for (let i = 0; i < 100; i++) next()
+    const draws = Float64Array.from({ length: rows + overlap - 1 }, next)
+    let sum = draws.subarray(0, overlap - 1).reduce((a, b) => a + b, 0)
+    return Float64Array.from({ length: rows }, (_, i) => {
+      sum += draws[i + overlap - 1]!
+      const now = sum
+      sum -= draws[i]!
+      return now
+    })
+  }
+
+  test('worked by hand: two waves over sixteen rows', () => {
+    const random = new Random(2)
+    const given = Float64Array.from({ length: 16 }, () => random.normal() + 1)
+    const mean = given.reduce((sum, value) => sum + value, 0) / 16
+    const about = (lag: number) => {
+      let sum = 0
+      for (let i = lag; i < 16; i++) sum += (given[i]! - mean) * (given[i - lag]! - mean)
+      return sum
+    }
+    const r = about(1) / about(0)
+    const next = Math.max(1 / 8, r + (1 + 3 * r) / 16 + 1 / 4)
+    const reach = Math.sqrt(1 + (12 * next) / (1 - next) ** 2)
+    let [power, seen] = [0, 0]
+    const found = against(given, 1)
+    expect(found.freedom).toBe(Math.floor(Math.min(0.4 * 16 ** (2 / 3), (0.45 * 16) / reach)))
+    for (let wave = 1; wave <= found.freedom; wave++) {
+      let sum = 0
+      for (let i = 0; i < 16; i++) sum += given[i]! * Math.cos((Math.PI * wave * (i + 0.5)) / 16)
+      power += (2 / 16) * sum * sum
+      const half = (Math.PI * reach * wave) / 32
+      seen += (Math.sin(half) / half) ** 2
+    }
+    expect(found.standardError).toBeCloseTo(Math.sqrt(power / seen / 16), 12)
+    const p = 2 * studentCdf(-mean / found.standardError, found.freedom)
+    expect(found.p).toBeCloseTo(p, 12)
+    expect(2 * normalCdf(-found.score)).toBeCloseTo(p, 12)
+    const mirrored = compareLosses(new Float64Array(16), given, 1)
+    expect(mirrored.score).toBeCloseTo(-found.score, 12)
+    expect(mirrored.p).toBeCloseTo(found.p, 12)
+  })
+
+  test('knows the less, the further rows overlap, and more from more rows', () => {
+    const random = new Random(4)
+    const given = Float64Array.from({ length: 2000 }, () => random.normal())
+    const freedoms = [1, 6, 24, 48, 400, 5000].map((overlap) => against(given, overlap).freedom)
+    expect(freedoms).toEqual([...freedoms].sort((a, b) => b - a))
+    expect(freedoms[0]).toBe(Math.floor(0.4 * 2000 ** (2 / 3)))
+    expect(freedoms.slice(-2)).toEqual([1, 1])
+    expect(against(given.subarray(0, 100), 6).freedom).toBeLessThan(freedoms[1]!)
+  })
+
+  test('equal forecasts are equal, and one that is always worse leaves no doubt', () => {
+    const loss = Float64Array.of(1, 2, 3, 4)
+    expect(compareLosses(loss, loss, 1)).toMatchObject({ p: 1, score: 0 })
+    const worse = loss.map((value) => value + 1)
+    expect(compareLosses(loss, worse, 1)).toMatchObject({ p: 0, score: Number.NEGATIVE_INFINITY })
+    expect(compareLosses(worse, loss, 1)).toMatchObject({ p: 0, score: Number.POSITIVE_INFINITY })
+  })
+
+  test('a true difference is found about as often as with the variance known', () => {
+    let found = 0
+    for (let world = 0; world < 300; world++) {
+      const random = new Random(world)
+      const given = differences(1000, 6, 0, () => random.normal() - 3.3 / Math.sqrt(1000))
+      if (against(given, 6).score < -1.65) found++
+    }
+    // Three standard errors and a third from 0: a test that knew the variance would find it in 95 of 100.
+    expect(found / 300).toBeGreaterThan(0.88)
+  })
+
+  // The default run looks at corners only.
+  const grid = FULL
+    ? [60, 120, 300, 1000, 2000].flatMap((rows) =>
+        [1, 6, 12, 24, 48].flatMap((overlap) =>
+          [0, 0.3, 0.5, 0.8].map((memory): [number, number, number] => [rows, overlap, memory]),
+        ),
+      )
+    : ([
+        [60, 1, 0],
+        [60, 6, 0.8],
+        [60, 48, 0.3],
+        [300, 6, 0],
+        [300, 48, 0.8],
+        [1000, 24, 0.5],
+      ] as [number, number, number][])
+  test.each(grid)(
+    'of %i rows that overlap by %i, autocorrelation %f, calls one better as often as it says',
+    (rows, overlap, memory) => {
+      const worlds = FULL ? 4000 : 500
+      let [two, below, above, far] = [0, 0, 0, 0]
+      for (let world = 0; world < worlds; world++) {
+        const random = new Random(world).fork(`${rows}/${overlap}/${memory}`)
+        const { p, score } = against(
+          differences(rows, overlap, memory, () => random.normal()),
+          overlap,
+        )
+        if (p < 0.05) two++
+        if (score < -1.645) below++
+        if (score > 1.645) above++
+        if (score < -2.33) far++
+      }
+      if (FULL)
+        console.log(
+          `compared ${rows} ${overlap} ${memory}: ${[two, below, above, far].map((n) => ((100 * n) / worlds).toFixed(1)).join(' ')}`,
+        )
+      expect(two / worlds).toBeGreaterThan(FULL ? 0.03 : 0.02)
+      expect(two / worlds).toBeLessThan(FULL ? 0.07 : 0.09)
+      expect(below / worlds).toBeLessThan(FULL ? 0.07 : 0.09)
+    },
+  )
+
+  test('losses that cannot be compared are refused', () => {
+    const four = new Float64Array(4)
+    for (const [loss, rival, overlap] of [
+      [four, new Float64Array(5), 1],
+      [four.subarray(2), four.subarray(2), 1],
+      [four, four.map(() => Number.NaN), 1],
+      [four, four, 0],
+      [four, four, 1.5],
+    ] as const)
+      expect(() => compareLosses(loss, rival, overlap)).toThrow(expect.objectContaining({ code: 'argument-invalid' }))
   })
 })
 

@@ -1,7 +1,14 @@
 /** @file What `gimbal/research` promises to the outside. */
 
 export { completeDataset, type Dataset, loadDataset, saveDataset, type TargetPath } from './dataset.ts'
-export { dieboldMariano, type ForecastComparison, type MeanInterval, meanInterval } from './dieboldMariano.ts'
+export {
+  compareLosses,
+  dieboldMariano,
+  type ForecastComparison,
+  type LossComparison,
+  type MeanInterval,
+  meanInterval,
+} from './dieboldMariano.ts'
 export {
   DEFAULT_LEARNER,
   type FittedForecast,

@@ -123,7 +123,8 @@ function memoryOf(series: Float64Array, mean: number): Memory | undefined {
   return { variance, slope }
 }
 
-function autocovariance(series: Float64Array, mean: number, lag: number): number {
+/** Of a series with this mean; its rows count in full however large the lag is. */
+export function autocovariance(series: Float64Array, mean: number, lag: number): number {
   let sum = 0
   for (let row = lag; row < series.length; row++) sum += (series[row]! - mean) * (series[row - lag]! - mean)
   return sum / series.length
@@ -151,6 +152,15 @@ export function automaticBlockMean(series: Float64Array): number {
 }
 
 /**
+ * Rows over which sums of independent draws would hang together as a series does, by its flat-top window; 0 for a series without
+ * variance. Of sums over h rows the slope is (h² − 1) / 3h times the variance, of an autoregression of r 2r / (1 − r²) times.
+ */
+export function memoryReach(series: Float64Array): number {
+  const memory = memoryOf(series, meanOf(series))
+  return memory && memory.variance > 0 ? Math.max(0, (3 * memory.slope) / memory.variance) : 0
+}
+
+/**
  * Long-run standard deviation of a series, per row, by the weights under which the stationary bootstrap sees it; 0 where the
  * weighted sum is not positive, as for a constant.
  *
@@ -171,7 +181,7 @@ export function bootstrapDeviation(series: Float64Array, blockMean: number): num
 }
 
 /** Correlation from one row to the next above which a series is taken to have no mean worth estimating: 65 times the variance. */
-const MEMORY_MAX = 0.97
+export const MEMORY_MAX = 0.97
 
 /**
  * By how much the mean of a series is more uncertain than resampling it in blocks shows, as a factor of its deviation, at

@@ -10,12 +10,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { BLOCK_STEPS, HORIZON_US, plantedMarket, START_US } from '../../tests/research/plantedMarket.ts'
+import { normalCdf } from '../core/errorFunction.ts'
 import { Random } from '../core/random.ts'
 import { qlike } from '../models/volatility/qlike.ts'
-import { dieboldMariano } from './dieboldMariano.ts'
+import { compareLosses } from './dieboldMariano.ts'
 import { DEFAULT_LEARNER, type ForecastSamples, type LearnerSpec } from './forecastLearner.ts'
 import { overlapping } from './splits.ts'
-import { automaticBlockMean } from './stationaryBootstrap.ts'
 import {
   compare,
   judgeForecasts,
@@ -265,17 +265,12 @@ describe('the statistic', () => {
     return [model, rival]
   }
 
-  test('takes in as many lags as losses overlap by', () => {
+  test('is on the scale of the normal distribution, and its p says the same', () => {
     const random = new Random(5)
-    const [model, rival] = losses(random, 400, 1, false)
-    expect(compare(model, rival, 30).t).toBe(dieboldMariano(model, rival, 30).t)
-    expect(compare(model, rival, 1).t).toBe(
-      dieboldMariano(model, rival, Math.ceil(automaticBlockMean(model.map((value, i) => value - rival[i]!)))).t,
-    )
-    // More lags than the rows allow are cut to what they do.
-    expect(compare(model.slice(0, 50), rival.slice(0, 50), 40).t).toBe(
-      dieboldMariano(model.slice(0, 50), rival.slice(0, 50), 24).t,
-    )
+    const [model, rival] = losses(random, 60, 12, false)
+    const { t, p } = compare(model, rival, 12)
+    expect(2 * normalCdf(-Math.abs(t))).toBeCloseTo(p, 12)
+    expect(t).toBe(compareLosses(model, rival, 12).score)
   })
 
   test('of losses without an edge that overlap, and come in storms, is below −1.65 in one study of twenty or little more', () => {

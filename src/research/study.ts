@@ -13,7 +13,7 @@ import type { TreeThreads } from '../models/trees/treeThreads.ts'
 import { walkForward } from '../models/volatility/forecaster.ts'
 import { qlike } from '../models/volatility/qlike.ts'
 import type { Dataset } from './dataset.ts'
-import { dieboldMariano, meanInterval } from './dieboldMariano.ts'
+import { compareLosses, meanInterval } from './dieboldMariano.ts'
 import {
   type FittedForecast,
   type ForecastSamples,
@@ -24,7 +24,6 @@ import {
 import { forwardVariance, forwardVolume, type Labels, liquidityDemand } from './labels.ts'
 import { baselinesFor, labelBaselines, stepSeries } from './seriesBaselines.ts'
 import { walkForward as splitWalk, type WalkForwardSplit } from './splits.ts'
-import { automaticBlockMean } from './stationaryBootstrap.ts'
 import type { SkillRow, SkillTable } from './verdict.ts'
 
 /** How a study is laid out. */
@@ -228,8 +227,8 @@ const TRIM = 0.01
 /**
  * The table of a judgement: the model first, then baselines by their loss.
  *
- * Losses overlap over the horizon, and hang together longer where surprises come in clusters: the Diebold-Mariano variance takes
- * in as many lags as the longer of both, by the automatic block length of the difference.
+ * Losses overlap over the horizon, and hang together longer where surprises come in clusters: `dieboldMariano` holds for both, and
+ * for few rows ({@link compareLosses}).
  */
 export function skillTable(
   judgement: Judgement,
@@ -306,15 +305,10 @@ function row(
   }
 }
 
-/** Diebold-Mariano with enough lags for losses that come in clusters. */
+/** Whether a model lost less than a rival: `t` on the scale of the normal distribution, and its two-sided p. */
 export function compare(model: Float64Array, rival: Float64Array, overlap: number): { t: number; p: number } {
-  const difference = model.map((value, i) => value - rival[i]!)
-  const lags = Math.min(
-    Math.floor((difference.length - 1) / 2),
-    Math.max(overlap, Math.ceil(automaticBlockMean(difference))),
-  )
-  const { t, p } = dieboldMariano(model, rival, Math.max(1, lags))
-  return { t, p }
+  const { score, p } = compareLosses(model, rival, overlap)
+  return { t: score, p }
 }
 
 function mean(values: Float64Array): number {

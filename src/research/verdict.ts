@@ -20,7 +20,10 @@ export interface SkillRow {
   /** 95 % interval of {@link excess}. */
   readonly excessLow: number
   readonly excessHigh: number
-  /** Diebold-Mariano statistic of the model's loss less this one's: negative says the model is better. NaN for the model itself. */
+  /**
+   * Diebold-Mariano statistic of the model's loss less this one's, on the scale of the normal distribution however few the rows are
+   * (`compareLosses`): negative says the model is better. NaN for the model itself.
+   */
   readonly dieboldMariano: number
   readonly pValue: number
 }
