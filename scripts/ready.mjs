@@ -76,7 +76,11 @@ function sources(folder) {
 
 /** Removes what was compiled from sources that are gone: a package must not ship them. */
 function removeOrphans() {
-  if (!existsSync(join(ROOT, 'dist'))) return
+  if (!existsSync(join(ROOT, 'dist', 'apps', 'main.js'))) {
+    // The compiler's own notes would say that all of it has been written already.
+    rmSync(join(STAMPS, 'build.tsbuildinfo'), { force: true })
+    return
+  }
   for (const path of sources('dist')) {
     const source = join(ROOT, 'src', relative(join(ROOT, 'dist'), path)).replace(/\.(js|d\.ts)$/, '.ts')
     if (!existsSync(source)) rmSync(path)
