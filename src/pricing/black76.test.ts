@@ -500,3 +500,32 @@ test(`of ${ROWS} fuzzed rows every one has finite figures or is flagged, and col
   expect(flagged).toBe(refused)
   expect(refused).toBeGreaterThan(ROWS / 20)
 })
+
+test('on a spot, a minute and a half before expiry and forty deviations in the money, figures are those of 60 digits', () => {
+  const short = blackScholes({
+    right: PUT,
+    spot: 100,
+    strike: 100,
+    years: 3e-6,
+    volatility: 0.02,
+    rate: 0.3,
+    yield: -0.1,
+  })
+  const expected = {
+    price: 0.0013228053040247978,
+    deltaSpot: -0.48617623759352013,
+    vanna: -0.690228336229103,
+    volga: 0.004143440702383305,
+    speed: -1152.6824724586402,
+    theta: -210.74376133487573,
+    charm: -2303.014415216719,
+    color: 19205631.276100498,
+    veta: -11495.742002360477,
+  }
+  for (const [name, value] of Object.entries(expected))
+    expect(Math.abs(short[name as keyof typeof expected] / value - 1), name).toBeLessThan(1e-12)
+  // Without a yield the spot delta of an option that is sure to be exercised does not move: not by rounding either.
+  const deep = blackScholes({ right: CALL, spot: 100, strike: 60, years: 0.25, volatility: 0.05, rate: 0.07 })
+  expect(deep.charm).toBeCloseTo(0, 60)
+  expect(Math.abs(deep.theta / -4.1271393897933075 - 1)).toBeLessThan(1e-14)
+})

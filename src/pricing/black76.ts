@@ -107,7 +107,7 @@ const VETA = 13
 const ULTIMA = 14
 /**
  * Intermediate figures, in the row so that no number is passed boxed: d1, d2 and what belongs to
- * each, h, s/2, time value, Y(h + t) − Y(h − t).
+ * each, h, s/2, time value, Y(h + t) − Y(h − t), ln(F/K), ±(F − K).
  */
 const D = 15
 const DENSITY = 17
@@ -117,7 +117,9 @@ const H = 23
 const T = 24
 const TIME_VALUE = 25
 const DIFFERENCE = 26
-const SCRATCH = 27
+const LOG = 27
+const EXERCISE = 28
+const SCRATCH = 29
 
 /** n(d1) below which its digits begin to be lost among denormal numbers (|d1| > 37). */
 const DENSITY_MIN = 1e-300
@@ -148,10 +150,8 @@ function sound(
   )
 }
 
-/** Price alone, of sound input. */
-function priceOf(right: number, forward: number, strike: number, s: number, discount: number): number {
-  const exercise = right * (forward - strike)
-  const x = logRatio(forward, strike)
+/** Price alone, of sound input; x is ln(F/K). */
+function priceOf(forward: number, strike: number, x: number, exercise: number, s: number, discount: number): number {
   const timeValue = Math.sqrt(forward) * Math.sqrt(strike) * normalisedBlack(x > 0 ? -x : x, s)
   return discount * (exercise > 0 ? exercise + timeValue : timeValue)
 }
@@ -182,11 +182,24 @@ function evaluate(options: OptionColumns, i: number, out: Float64Array): number 
     out.fill(Number.NaN)
     return PriceStatus.INPUT_INVALID
   }
+  out[LOG] = logRatio(forward, strike)
+  out[EXERCISE] = right * (forward - strike)
+  return evaluateAt(options, i, out)
+}
+
+/** {@link evaluate} of a sound option whose ln(F/K) and exercise are in the row: a forward made of a spot knows them better than it is rounded. */
+function evaluateAt(options: OptionColumns, i: number, out: Float64Array): number {
+  const right = options.right[i]!
+  const forward = options.forward[i]!
+  const strike = options.strike[i]!
+  const years = options.years[i]!
+  const volatility = options.volatility[i]!
+  const rate = options.rate === undefined ? 0 : options.rate[i]!
   const root = Math.sqrt(years)
   const s = volatility * root
   const discount = rate === 0 ? 1 : Math.exp(-rate * years)
   if (s < SPAN_MIN) return evaluateWithoutTime(right, forward, strike, years, rate, discount, out)
-  const h = logRatio(forward, strike) / s
+  const h = out[LOG]! / s
   const t = 0.5 * s
   const d1 = h + t
   const d2 = h - t
@@ -200,7 +213,7 @@ function evaluate(options: OptionColumns, i: number, out: Float64Array): number 
   if (density < DENSITY_MIN) return evaluateFarOut(right, forward, strike, years, rate, discount, s, out)
   fillDifference(out, H, DIFFERENCE)
   fillTimeValue(options.forward, options.strike, i, out)
-  const exercise = right * (forward - strike)
+  const exercise = out[EXERCISE]!
   const price = discount * (exercise > 0 ? exercise + out[TIME_VALUE]! : out[TIME_VALUE]!)
   const tail1 = out[TAIL]!
   const tail2 = out[TAIL + 1]!
@@ -238,8 +251,9 @@ function evaluateFarOut(
   s: number,
   out: Float64Array,
 ): number {
-  const h = logRatio(forward, strike) / s
-  const price = priceOf(right, forward, strike, s, discount)
+  const x = out[LOG]!
+  const h = x / s
+  const price = priceOf(forward, strike, x, out[EXERCISE]!, s, discount)
   out.fill(0)
   out[PRICE] = price
   out[DELTA] = discount * right * normalCdf(right * (h + 0.5 * s))
@@ -260,7 +274,7 @@ function evaluateWithoutTime(
   discount: number,
   out: Float64Array,
 ): number {
-  const exercise = right * (forward - strike)
+  const exercise = out[EXERCISE]!
   if (exercise === 0) {
     out.fill(Number.NaN)
     out[PRICE] = 0
@@ -330,7 +344,9 @@ function refuse(terms: OptionTerms, status: number): never {
 export function black76Price(terms: OptionTerms): number {
   const { right, forward, strike, years, volatility, rate = 0 } = terms
   if (!sound(right, forward, strike, years, volatility, rate)) refuse(terms, PriceStatus.INPUT_INVALID)
-  return priceOf(right, forward, strike, volatility * Math.sqrt(years), rate === 0 ? 1 : Math.exp(-rate * years))
+  const discount = rate === 0 ? 1 : Math.exp(-rate * years)
+  const x = logRatio(forward, strike)
+  return priceOf(forward, strike, x, right * (forward - strike), volatility * Math.sqrt(years), discount)
 }
 
 /**
@@ -372,7 +388,11 @@ const ALONE = {
 }
 
 function evaluateTerms(terms: OptionTerms, row: Float64Array): number {
-  const { right, forward, strike, years, volatility, rate = 0 } = terms
+  placeAlone(terms)
+  return evaluate(ALONE, 0, row)
+}
+
+function placeAlone({ right, forward, strike, years, volatility, rate = 0 }: OptionTerms): void {
   // A right that is no sign must not become one by being cut to eight bits.
   ALONE.right[0] = right === 1 || right === -1 ? right : 0
   ALONE.forward[0] = forward
@@ -380,7 +400,6 @@ function evaluateTerms(terms: OptionTerms, row: Float64Array): number {
   ALONE.years[0] = years
   ALONE.volatility[0] = volatility
   ALONE.rate[0] = rate
-  return evaluate(ALONE, 0, row)
 }
 
 /** Columns for the price and the five Greeks everybody asks for, as in {@link Black76Greeks}. */
@@ -610,35 +629,54 @@ export interface BlackScholesGreeks extends Omit<Black76Greeks, 'rho' | 'deltaPr
 /**
  * Price and Greeks by Black-Scholes with a continuous yield (Merton 1973).
  *
+ * Accuracy: 1e-12 relative, but for Greeks next to where they change sign. ln(F/K) and F − K are taken from the spot and not from the
+ * forward, whose rounding a short option at the money would magnify; what the drift of the forward takes back is left out of the sums.
+ *
  * @throws {GimbalError} `argument-invalid`.
  */
 export function blackScholes(terms: SpotOptionTerms): BlackScholesGreeks {
-  const { right, spot, strike, years, volatility, rate = 0 } = terms
-  const drift = rate - (terms.yield ?? 0)
+  const { right, spot, strike, years, volatility, rate = 0, yield: carry = 0 } = terms
+  const drift = rate - carry
   const growth = Math.exp(drift * years)
   const forward = spot * growth
-  const g = black76({ right, forward, strike, years, volatility, rate })
-  const base = {
+  const onForward = { right, forward, strike, years, volatility, rate }
+  if (!sound(right, forward, strike, years, volatility, rate)) refuse(onForward, PriceStatus.INPUT_INVALID)
+  placeAlone(onForward)
+  const row = new Float64Array(SCRATCH)
+  row[LOG] = logRatio(spot, strike) + drift * years
+  row[EXERCISE] = right * (spot - strike + spot * Math.expm1(drift * years))
+  const status = evaluateAt(ALONE, 0, row)
+  if (status !== PriceStatus.PRICED) refuse(onForward, status)
+  const deltaForward = row[DELTA]!
+  const adjusted = row[DELTA_ADJUSTED]!
+  const gamma = row[GAMMA]!
+  const vega = row[VEGA]!
+  // Both 0 where there is no density, far out or without time.
+  const s = volatility * Math.sqrt(years)
+  const lean = vega === 0 ? 0 : (drift * row[D]!) / s
+  const lean2 = vega === 0 ? 0 : (drift * row[D + 1]!) / s
+  const pace = vega === 0 ? 0 : 1 / (2 * years)
+  const product = row[D]! * row[D + 1]!
+  return {
     forward,
-    price: g.price,
-    deltaForward: g.deltaForward,
-    deltaSpot: g.deltaForward * growth,
-    deltaPremiumAdjusted: g.deltaPremiumAdjusted * growth,
-    gamma: g.gamma * growth * growth,
-    vega: g.vega,
-    // The forward sinks towards the spot as time passes: dF/dt = −(r − q) F, for every figure that depends on F.
-    theta: g.theta - drift * forward * g.deltaForward,
+    price: row[PRICE]!,
+    deltaForward,
+    deltaSpot: deltaForward * growth,
+    deltaPremiumAdjusted: adjusted * growth,
+    gamma: gamma * growth * growth,
+    vega,
+    // rP − (r − q)FΔ is qFΔ − rFΔ', as P = F(Δ − Δ'): the forward sinks towards the spot as time passes.
+    theta: forward * (carry * deltaForward - rate * adjusted) - vega * volatility * pace,
     // K e^(−rT) N(d2) T: the premium-adjusted delta is exactly that over F, and nothing cancels.
-    rho: years * forward * g.deltaPremiumAdjusted,
-    rhoYield: -years * forward * g.deltaForward,
-    vanna: g.vanna * growth,
-    volga: g.volga,
-    charm: growth * (g.charm - drift * (g.deltaForward + forward * g.gamma)),
-    speed: g.speed * growth ** 3,
-    zomma: g.zomma * growth * growth,
-    color: growth * growth * (g.color - drift * (2 * g.gamma + forward * g.speed)),
-    veta: g.veta - drift * forward * g.vanna,
-    ultima: g.ultima,
+    rho: years * forward * adjusted,
+    rhoYield: -years * forward * deltaForward,
+    vanna: row[VANNA]! * growth,
+    volga: row[VOLGA]!,
+    charm: growth * (carry * deltaForward + gamma * forward * (row[D + 1]! * s * pace - drift)),
+    speed: row[SPEED]! * growth ** 3,
+    zomma: row[ZOMMA]! * growth * growth,
+    color: growth * growth * gamma * (carry + lean + (1 - product) * pace),
+    veta: vega * (rate + lean2 - (1 + product) * pace),
+    ultima: row[ULTIMA]!,
   }
-  return base
 }

@@ -221,3 +221,12 @@ test(`of ${ROWS} fuzzed rows every one is solved, and gives its price again, or 
   for (const outcome of Object.values(VolatilityStatus))
     expect(seen[outcome], VOLATILITY_STATUS_NAMES[outcome]!).toBeGreaterThan(0)
 })
+
+test('at strikes a rounding away from the forward the volatility is found as at the forward', () => {
+  for (const x of [-1e-19, -2.95e-17, -7.24e-17, -1.01e-16, -2.3e-16, -1e-15, -4e-13, -6e-13])
+    for (const s of [1e-10, 2.8e-9, 1e-7, 1e-4, 0.3]) {
+      const beta = normalisedBlack(x, s)
+      const condition = Math.max(1, beta / (s * Math.exp(-0.5 * ((x / s) ** 2 + 0.25 * s * s)) * 0.3989422804014327))
+      expect(relative(impliedTotalVolatility(beta, x), s)).toBeLessThan(8 * condition * EPSILON)
+    }
+})

@@ -233,7 +233,8 @@ export function impliedTotalVolatility(beta: number, x: number): number {
   const bCentre = 0.5 * bound * (1 - erfcx(Math.sqrt(-x)))
   const vCentre = bound * ONE_OVER_ROOT_TWO_PI
   if (beta < bCentre) {
-    const sLow = sCentre - bCentre / vCentre
+    // The tangent's foot, √(π/2) |x| where that is a hair's breadth above 0 and the difference would be rounding.
+    const sLow = sCentre < 1e-6 ? -x * ROOT_HALF_PI : sCentre - bCentre / vCentre
     const vLow = vegaFrom(x / sLow, 0.5 * sLow)
     const bLow = blackFrom(x / sLow, 0.5 * sLow, vLow, bound)
     if (beta < bLow) return refineLow(beta, x, bound, guessLow(beta, x, sLow, bLow))

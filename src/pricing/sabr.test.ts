@@ -66,3 +66,10 @@ test('what makes no sense is refused by name', () => {
   expect(() => fitSabr(1, 100, 1, [90, 100], [0.5, 0.5])).toThrow(refused)
   expect(() => fitSabr(1, 100, 1, [90, 100, 110], [0.5, Number.NaN, 0.5])).toThrow(refused)
 })
+
+test('where the expansion gives no volatility it gives no number', () => {
+  const sabr = { alpha: 0.627, beta: 0.5, rho: 0.999, nu: 3.88 }
+  expect(() => sabrVolatility(sabr, 3418, 1677, 3)).toThrow(expect.objectContaining({ code: 'fit-failed' }))
+  const tame = { alpha: 0.6, beta: 0.5, rho: -0.3, nu: 1 }
+  expect(() => sabrVolatility(tame, 1e200, 1e200, 1)).toThrow(expect.objectContaining({ code: 'fit-failed' }))
+})

@@ -53,7 +53,8 @@ function volatilityOf(
  *
  * Accuracy: 1e-10 relative, at the money too (test "reference vectors").
  *
- * @throws {GimbalError} `argument-invalid` for parameters out of range, or forward, strike or time not above 0.
+ * @throws {GimbalError} `argument-invalid` for parameters out of range, or forward, strike or time not above 0; `fit-failed` where
+ *   the expansion, far from where it holds, is not above 0 or no number.
  */
 export function sabrVolatility(sabr: Sabr, forward: number, strike: number, years: number): number {
   const { alpha, beta, rho, nu } = sabr
@@ -73,7 +74,22 @@ export function sabrVolatility(sabr: Sabr, forward: number, strike: number, year
         years,
       },
     )
-  return volatilityOf(alpha, beta, rho, nu, forward, strike, years)
+  const volatility = volatilityOf(alpha, beta, rho, nu, forward, strike, years)
+  if (volatility > 0 && volatility < Number.POSITIVE_INFINITY) return volatility
+  throw new GimbalError(
+    'fit-failed',
+    "Hagan's expansion has no volatility here: its time is too long for these parameters",
+    {
+      alpha,
+      beta,
+      rho,
+      nu,
+      forward,
+      strike,
+      years,
+      volatility,
+    },
+  )
 }
 
 /** A calibrated smile. */

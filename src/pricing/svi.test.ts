@@ -142,3 +142,12 @@ test('the density is the second difference of call prices, and integrates to one
   expect(mass).toBeCloseTo(1, 8)
   expect(mean).toBeCloseTo(1, 8)
 })
+
+test('the flat side of the steepest wing keeps its digits (60-digit figures)', () => {
+  const svi = { a: 1e-6, b: 1.3, rho: -1, m: -0.7, sigma: 0.0017 }
+  expect(away(sviVariance(svi, 45), 1.0411050328085371e-6)).toBeLessThan(1e-14)
+  expect(away(sviPoint(svi, 45).variance, 1.0411050328085371e-6)).toBeLessThan(1e-14)
+  expect(away(sviPoint(svi, 45).slope, -8.994536713369152e-10)).toBeLessThan(1e-14)
+  // The mirror image.
+  expect(sviPoint({ ...svi, rho: 1, m: 0.7 }, -45).slope).toBeCloseTo(8.994536713369152e-10, 24)
+})

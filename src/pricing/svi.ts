@@ -39,10 +39,25 @@ export function requireSvi(slice: RawSvi): void {
   })
 }
 
+/**
+ * ρx + √(x² + σ²), x = k − m, given the root. On the falling side of a steep wing two nearly equal figures cancel: there it is
+ * (σ² + (1 − ρ²)x²)/(√(x² + σ²) − ρx).
+ */
+function hinge(rho: number, sigma: number, x: number, root: number): number {
+  const lean = rho * x
+  return lean < 0 ? (sigma * sigma + (1 - rho) * (1 + rho) * x * x) / (root - lean) : lean + root
+}
+
+/** ρ + x/√(x² + σ²), the slope of it, likewise. */
+function hingeSlope(rho: number, sigma: number, x: number, root: number): number {
+  if (!(rho * x < 0)) return rho + x / root
+  return ((1 - rho) * (1 + rho) * x * x - rho * rho * sigma * sigma) / (root * (x - rho * root))
+}
+
 /** Total variance at log-moneyness `k`. Accuracy: 1e-12 relative (test "reference vectors"). */
 export function sviVariance(slice: RawSvi, k: number): number {
   const x = k - slice.m
-  return slice.a + slice.b * (slice.rho * x + Math.sqrt(x * x + slice.sigma * slice.sigma))
+  return slice.a + slice.b * hinge(slice.rho, slice.sigma, x, Math.sqrt(x * x + slice.sigma * slice.sigma))
 }
 
 /** Total variance with its first two derivatives in log-moneyness, and Durrleman's g. */
@@ -68,8 +83,8 @@ export function sviPoint(slice: RawSvi, k: number): SmilePoint {
   const { a, b, rho, m, sigma } = slice
   const x = k - m
   const root = Math.sqrt(x * x + sigma * sigma)
-  const variance = a + b * (rho * x + root)
-  const slope = b * (rho + x / root)
+  const variance = a + b * hinge(rho, sigma, x, root)
+  const slope = b * hingeSlope(rho, sigma, x, root)
   const curvature = (b * sigma * sigma) / (root * root * root)
   return { variance, slope, curvature, g: durrleman(k, variance, slope, curvature) }
 }
@@ -78,8 +93,8 @@ export function sviPoint(slice: RawSvi, k: number): SmilePoint {
 export function sviDurrleman(slice: RawSvi, k: number): number {
   const x = k - slice.m
   const root = Math.sqrt(x * x + slice.sigma * slice.sigma)
-  const variance = slice.a + slice.b * (slice.rho * x + root)
-  const slope = slice.b * (slice.rho + x / root)
+  const variance = slice.a + slice.b * hinge(slice.rho, slice.sigma, x, root)
+  const slope = slice.b * hingeSlope(slice.rho, slice.sigma, x, root)
   return durrleman(k, variance, slope, (slice.b * slice.sigma * slice.sigma) / (root * root * root))
 }
 
