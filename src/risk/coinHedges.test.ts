@@ -252,7 +252,7 @@ test('whatever one coin is held in, flattening never makes its exposure larger n
   const lots = fc.integer({ min: -60, max: 60 })
   fc.assert(
     fc.property(fc.integer({ min: -5, max: 5 }), lots, lots, lots, fc.nat(60), (btc, perp, inverse, other, spot) => {
-      const held = { [PERP]: perp, [INVERSE]: inverse * 100, [OTHER]: other, [SPOT]: spot }
+      const held: Record<number, number> = { [PERP]: perp, [INVERSE]: inverse * 100, [OTHER]: other, [SPOT]: spot }
       for (const [i, each] of Object.entries(held)) if (each === 0) delete held[Number(i)]
       const world = desk({ btc, held })
       const units = (left: readonly number[]) =>
