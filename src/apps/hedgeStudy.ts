@@ -30,13 +30,6 @@ export const STUDY_SETTINGS: Readonly<Record<string, SettingValue>> = {
   collateral: 'keep',
 }
 
-/**
- * Changes of the gate a study makes; everything else is its default. The tail of losses is learnt per dollar of gross exposure,
- * which counts options at their premium and coins held as margin not at all: next to a small position the coins' own moves look like
- * ruin, and the pause would stop the hedges too. The loss of a trade counts them as part of it, so it is given room for their fall.
- */
-export const STUDY_RISK: readonly string[] = ['breakers.trade-loss.limit=0.2']
-
 /** Rows of options further apart than this belong to two chains. */
 const CHAIN_GAP_US = 120 * SECOND_US
 const TAIL = 0.05
@@ -151,7 +144,7 @@ export interface StudyRequest {
   readonly asset: string
   /** Settings of the policy, over those of the study. */
   readonly settings: Readonly<Record<string, SettingValue>>
-  /** Changes of the gate, as `--risk` takes them, over those of the study. */
+  /** Changes of the gate, as `--risk` takes them. */
   readonly risk: readonly string[]
   readonly cash?: Readonly<Record<string, number>>
   readonly seed: number
@@ -180,7 +173,7 @@ export async function runHedgeStudy(request: StudyRequest): Promise<HedgeStudyRe
       asset,
       chains: snapshotsUs.length,
     })
-  const risk = riskFrom([...STUDY_RISK, ...request.risk])
+  const risk = riskFrom(request.risk)
   const rules = hedgeRules(data.universe, asset)
   // Every plan is made before any is run: a setting that makes no sense is found at once.
   const plans = rules.map(({ settings }) =>
@@ -233,7 +226,7 @@ const STUDY_ASSUMPTIONS: readonly Assumption[] = [
   },
   {
     about: 'explanation',
-    text: 'from chain to chain, with the marks the ledger reckons with at both ends; between chains options are not valued, what is traded is taken in at the market of its moment. The index of a chain and the spot price are not of the same second: the difference shows as basis',
+    text: 'each hour and at each chain, with the marks the ledger reckons with; between chains options move with the coin and with time at the volatility last told, so what volatility did shows at the chain that tells it. The index of a chain and the spot price are neither of one venue nor of the same second: the difference shows as basis',
   },
   {
     about: 'margin',
@@ -241,7 +234,7 @@ const STUDY_ASSUMPTIONS: readonly Assumption[] = [
   },
   {
     about: 'gate',
-    text: `limits and breakers at their defaults but for ${STUDY_RISK.join(', ')}: both count the moves of coins held as margin with those of the position. The policy trades on quotes of the last seconds only`,
+    text: 'limits and breakers at their defaults, unless told otherwise; the policy trades on quotes of the last seconds only',
   },
 ]
 
@@ -302,6 +295,7 @@ async function runVariant(
       hedgeTurnover: recorded.hedgeTurnover,
       hedgeTrades: recorded.hedgeTrades,
       soldMax: recorded.soldMax,
+      optionsCarriedShare: report.run.optionsCarriedShare,
       explanation: recorded.explanation,
       margin: recorded.margin,
       riskEvents: report.run.riskEvents,

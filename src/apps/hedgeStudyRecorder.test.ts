@@ -6,6 +6,7 @@
  */
 
 import { expect, test } from 'vitest'
+import { HOUR_US } from '../core/clock.ts'
 import { NoJournal } from '../journal/journal.ts'
 import { MergedTape } from '../market/tape.ts'
 import { runBacktest } from '../sim/backtest.ts'
@@ -54,7 +55,10 @@ test('a straddle sold, hedged and settled: every step is the ledger’s, and the
   runBacktest(engine, exchange, new MergedTape(market.inputs(), 'venue'), new MergedTape(market.inputs(), 'received'))
   const { explanation, soldMax, hedgeTrades, equity } = recorder.finish()
   expect([settled, soldMax > 0, hedgeTrades > 0]).toEqual([4, true, true])
-  expect(explanation.steps).toBe(market.snapshotsUs.length - 1)
+  // A step each hour and each chain, from the first chain to the last.
+  const [first, last] = [market.snapshotsUs[0]!, market.snapshotsUs.at(-1)!]
+  const hours = Math.floor(last / HOUR_US) - Math.floor(first / HOUR_US)
+  expect(explanation.steps).toBe(market.snapshotsUs.length - 1 + hours)
   expect(explanation.ledgerGap).toBeLessThan(0.001)
   expect(explanation.total.profit).toBeCloseTo(equity.at(-1)! - equity[0]!, 3)
   expect(explanation.residualShare).toBeLessThan(0.02)

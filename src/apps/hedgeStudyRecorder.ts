@@ -1,15 +1,15 @@
 /**
- * @file Watches a run of options and hedges and explains its profit from chain to chain. An observer: it changes nothing.
+ * @file Watches a run of options and hedges and explains its profit hour by hour. An observer: it changes nothing.
  *
- * Options are marked a few times a day, their hedges every few minutes. A step therefore runs from the moment one chain had been
- * told whole to the moment the next one had, when the marks of all options are new; in between only what was traded is valued, at
- * its own moment. Marks are the ledger's own, so the worth explained is its equity to the atom, and no volatility is made up for
- * the hours in which none was told.
+ * A step ends with every hour and at the moment a chain had been told whole. Marks are the ledger's own (portfolio/marks.ts), so the
+ * worth explained is its equity to the atom: between two chains options move with the coin and with time at the volatility last told,
+ * and what volatility did in the meantime is the vega of the step in which it is told. Curves, their variance and margins are taken
+ * at chains, where marks are the venue's.
  *
  * An option that is settled is taken to its payoff by the explanation itself, at the price the venue settled it at.
  */
 
-import { isoDay } from '../core/clock.ts'
+import { HOUR_US, isoDay } from '../core/clock.ts'
 import { assert } from '../core/errors.ts'
 import type { EngineParts, Observer } from '../engine/engine.ts'
 import { atomsPerUnit, type Instrument } from '../market/instrument.ts'
@@ -101,6 +101,7 @@ export class HedgeRecorder implements Observer {
   #book!: BookOfRun
   #margin!: MarginWatch
   #next = 0
+  #nextHourUs = Number.NEGATIVE_INFINITY
   #from: (Frozen & { readonly equity: number }) | undefined
   #trades: Trade[] = []
   #flows: CashFlow[] = []
@@ -136,9 +137,17 @@ export class HedgeRecorder implements Observer {
 
   onSample(timeUs: number): void {
     const { snapshotsUs } = this.#settings
-    if (this.#next >= snapshotsUs.length || timeUs < snapshotsUs[this.#next]!) return
-    this.#next++
-    this.#look(timeUs)
+    // Before the first chain there is nothing to explain from, after the last nothing to measure to.
+    const chain = this.#next < snapshotsUs.length && timeUs >= snapshotsUs[this.#next]!
+    const begun = this.#next > 0 && this.#next < snapshotsUs.length
+    if (!chain && !(begun && timeUs >= this.#nextHourUs)) return
+    this.#nextHourUs = (Math.floor(timeUs / HOUR_US) + 1) * HOUR_US
+    const now = this.#frozen(timeUs)
+    if (chain) {
+      this.#next++
+      this.#measure(now)
+    }
+    this.#explain(now)
   }
 
   onOrderEvent(event: OrderEvent): void {
@@ -207,16 +216,21 @@ export class HedgeRecorder implements Observer {
     return found
   }
 
-  #look(timeUs: number): void {
-    const now = this.#frozen(timeUs)
+  /** What is known at a chain. */
+  #measure({ book, view }: Frozen): void {
     const { equity } = this.#parts.ledger
     this.#equity.push(equity)
-    this.#own.push(equity - this.#openingWorth(now.view))
+    this.#own.push(equity - this.#openingWorth(view))
     let sold = 0
-    for (const { positions } of now.book.accounts)
+    for (const { positions } of book.accounts)
       for (const each of positions) if (each.kind === 'option' && each.size < 0) sold -= each.size
     this.#soldMax = Math.max(this.#soldMax, sold)
-    this.#margin.look(now.book, now.view)
+    this.#margin.look(book, view)
+  }
+
+  /** Explains the step that ends now. */
+  #explain(now: Frozen): void {
+    const { equity } = this.#parts.ledger
     const from = this.#from
     // Nothing can be explained before every coin has a price.
     if (Number.isNaN(equity)) return

@@ -183,6 +183,8 @@ export interface CollectedRun {
   readonly samples: number
   /** Samples at which equity, once known, was unknown again for want of a price. */
   readonly unpricedSamples: number
+  /** Share of the time positions in options were held at which their marks were carried (portfolio/marks.ts); null without options. */
+  readonly optionsCarriedShare: number | null
   /** The shared time axis: starts of buckets. */
   readonly timeline: { readonly widthUs: number; readonly startUs: readonly number[] }
   readonly equity: RangeSeries
@@ -359,6 +361,9 @@ export class RunCollector implements Observer {
   #grossMax = 0
   #samples = 0
   #unpriced = 0
+  /** Time positions in options were held, summed over positions, and the part of it they were marked by a model. */
+  #optionsHeldUs = 0
+  #optionsCarriedUs = 0
   #firstUs = Number.NaN
   #lastUs = Number.NEGATIVE_INFINITY
 
@@ -664,6 +669,7 @@ export class RunCollector implements Observer {
     } else {
       this.#equityTime += this.#endEquity * (timeUs - this.#lastPricedUs)
       this.#pricedUs += timeUs - this.#lastPricedUs
+      this.#passOptions(timeUs - this.#lastPricedUs)
     }
     this.#lastPricedUs = timeUs
     this.#endEquity = equity
@@ -698,6 +704,16 @@ export class RunCollector implements Observer {
     }
     const totals = this.#totals()
     for (const component of COMPONENTS) this.#components[component].set(totals[component])
+  }
+
+  /** How options were marked over a stretch of time: as they are at its end. */
+  #passOptions(us: number): void {
+    const ledger = this.#ledger
+    for (const index of this.#touched) {
+      if (this.#watched[index]!.instrument.kind !== 'option' || ledger.lots(index) === 0) continue
+      this.#optionsHeldUs += us
+      if (ledger.marks.carried(index) !== undefined) this.#optionsCarriedUs += us
+    }
   }
 
   /** Dollars by component since the start, at present rates; `collateral` closes the sum to the change of equity. */
@@ -758,6 +774,7 @@ export class RunCollector implements Observer {
       sampleUs: this.sampleUs,
       samples: this.#samples,
       unpricedSamples: this.#unpriced,
+      optionsCarriedShare: this.#optionsHeldUs > 0 ? rounded(this.#optionsCarriedUs / this.#optionsHeldUs) : null,
       timeline: { widthUs: at.widthUs, startUs: Array.from({ length: at.count }, (_, bucket) => at.startUs(bucket)) },
       equity: range(this.#equity),
       drawdown: values(this.#drawdown.high, at.count),

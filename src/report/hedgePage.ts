@@ -268,8 +268,18 @@ function explained(result: HedgeStudyResult): string {
   const gap = Math.max(...result.variants.map(({ explanation }) => explanation.ledgerGap))
   const unpriced = result.variants.reduce((sum, { explanation }) => sum + explanation.unpriced, 0)
   return `<div class="pair">${shown.map(waterfallOf).join('')}</div>${all}${note(
-    `The parts and the coins’ own part add up to the change of the ledger’s equity in every step; the greatest difference was ${dollars(gap)}. ${unpriced === 0 ? 'Nothing held was without a price at a chain.' : `${count(unpriced)} times something held had no price.`} Residual over the whole, signs cancelling: ${result.variants.map(({ label, explanation }) => `${escaped(label)} ${share(explanation.netResidualShare, 2)}`).join(', ')}.`,
+    `The parts and the coins’ own part add up to the change of the ledger’s equity in every step; the greatest difference was ${dollars(gap)}. ${unpriced === 0 ? 'Nothing held was ever without a price.' : `${count(unpriced)} times something held had no price.`} Options were marked by a model ${shareOfTime(result)} of the time they were held, at the volatility of their last quote and the present price of the coin; at chains the marks are the venue’s. Residual over the whole, signs cancelling: ${result.variants.map(({ label, explanation }) => `${escaped(label)} ${share(explanation.netResidualShare, 2)}`).join(', ')}.`,
   )}${sharesTable(`By venue: ${best.label}`, best.explanation.venues, columns)}<details><summary>By day: ${escaped(best.label)}</summary>${sharesTable(`By day: ${best.label}`, best.explanation.days, columns)}</details>`
+}
+
+/** Least and most over the runs of the time options were carried. */
+function shareOfTime({ variants }: HedgeStudyResult): string {
+  const known = variants.flatMap(({ optionsCarriedShare }) =>
+    optionsCarriedShare === null ? [] : [optionsCarriedShare],
+  )
+  if (known.length === 0) return share(0)
+  const [least, most] = [share(Math.min(...known)), share(Math.max(...known))]
+  return least === most ? least : `${least} to ${most}`
 }
 
 function sharesTable(

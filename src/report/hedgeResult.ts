@@ -19,7 +19,7 @@ export interface ExplainedShare {
   readonly profit: number
 }
 
-/** A profit explained from chain to chain. */
+/** A profit explained hour by hour and chain by chain. */
 export interface StudyExplanation {
   readonly total: ExplainedShare
   readonly days: readonly ExplainedShare[]
@@ -102,6 +102,8 @@ export interface HedgeVariant {
   readonly hedgeTrades: number
   /** Most base units of options sold at a time. */
   readonly soldMax: number
+  /** Share of the time options were held at which their marks were carried (portfolio/marks.ts); null where none were held. */
+  readonly optionsCarriedShare: number | null
   readonly explanation: StudyExplanation
   readonly margin: readonly StudyMargin[]
   readonly riskEvents: { readonly count: number; readonly entries: readonly RiskEvent[] }

@@ -9,6 +9,7 @@ import { DAY_US, HOUR_US, MINUTE_US, SECOND_US } from '../core/clock.ts'
 import { GimbalError } from '../core/errors.ts'
 import type { TrialEvidence } from '../research/sharpe.ts'
 import type { CollectedRun } from './collector.ts'
+import { percent } from './figures.ts'
 import { type Performance, performance } from './performance.ts'
 
 /** Raised when a field changes its meaning or goes; adding fields does not raise it. */
@@ -106,6 +107,12 @@ export function buildRunReport(run: CollectedRun, facts: RunFacts): RunReport {
   const notes = [...judged.notes]
   if (run.unpricedSamples > 0) {
     notes.push(`Equity was unknown at ${run.unpricedSamples} of ${run.samples} samples, for want of a price.`)
+  }
+  if (run.optionsCarriedShare) {
+    const share = percent(run.optionsCarriedShare, 1)
+    notes.push(
+      `Options were marked by a model ${share} of the time they were held: at the volatility of their last quote and the present price of their coin.`,
+    )
   }
   const wrong = run.currencies.filter((each) => each.unexplainedAtoms !== 0)
   for (const { currency, unexplainedAtoms } of wrong) {

@@ -58,9 +58,9 @@ const SNAPSHOT_DELAY_US = 20_000_000
 const FUNDING_US = 8 * HOUR_US
 const STEPS_A_BAR = 4
 const SOURCE = 'generated option market'
-/** Strikes as log-moneyness in deviations of the expiry, either side. */
+/** Strikes either side of the money, and how far the last of them lies from it in deviations σ√T of its expiry. */
 const STRIKES_EACH_SIDE = 8
-const STRIKE_STEP = 2000
+const DEVIATIONS = 3.5
 /** Half a quote's width in volatility, and what of it grows away from the money. */
 const HALF_SPREAD = 0.006
 const SKEW = -0.08
@@ -105,16 +105,38 @@ function optionSpec(expiryUs: number, strike: number, right: 'call' | 'put'): In
   }
 }
 
+/** Largest of 1, 2, 5, 10, 20, … not above a size: the steps strikes are listed at. */
+function listedStep(size: number): number {
+  const power = 10 ** Math.floor(Math.log10(size))
+  return power * (size >= 5 * power ? 5 : size >= 2 * power ? 2 : 1)
+}
+
+/**
+ * Strikes of an expiry as venues list them: over the deviations the coin may move until then, close to each other at the money and
+ * wide apart in the wings, on round numbers.
+ *
+ * @param deviation σ√T of the expiry.
+ */
+function strikes(deviation: number): number[] {
+  const nearest = DEVIATIONS * STRIKES_EACH_SIDE ** -1.5
+  const listed = new Set<number>()
+  for (let place = -STRIKES_EACH_SIDE; place <= STRIKES_EACH_SIDE; place++) {
+    const deviations = Math.sign(place) * DEVIATIONS * (Math.abs(place) / STRIKES_EACH_SIDE) ** 1.5
+    const strike = START_PRICE * Math.exp(deviations * deviation)
+    const step = listedStep(strike * nearest * deviation)
+    listed.add(Math.round(strike / step) * step)
+  }
+  return [...listed]
+}
+
 /** Expiries at 08:00 UTC, strikes around the start, calls and puts. */
-function chain(expiryDays: readonly number[]): Instrument[] {
-  const middle = Math.round(START_PRICE / STRIKE_STEP)
+function chain(expiryDays: readonly number[], implied: number): Instrument[] {
   return expiryDays.flatMap((days) => {
     const expiryUs = startOfDayUs(START_US) + days * DAY_US + 8 * HOUR_US
-    const options: Instrument[] = []
-    for (let step = -STRIKES_EACH_SIDE; step <= STRIKES_EACH_SIDE; step++)
-      for (const right of ['call', 'put'] as const)
-        options.push(new Instrument(optionSpec(expiryUs, (middle + step) * STRIKE_STEP, right)))
-    return options
+    const deviation = implied * Math.sqrt((expiryUs - START_US) / (365 * DAY_US))
+    return strikes(deviation).flatMap((strike) =>
+      (['call', 'put'] as const).map((right) => new Instrument(optionSpec(expiryUs, strike, right))),
+    )
   })
 }
 
@@ -130,7 +152,7 @@ export function optionMarket(options: OptionMarketOptions): OptionMarket {
     linear('perp', 'generated-perps', 4.5),
     linear('perp', 'generated-chain', 3),
     linear('spot', 'generated-spot', 10),
-    ...chain(expiryDays),
+    ...chain(expiryDays, options.implied),
   ]
   const universe = new Universe(instruments)
   const random = new Random(seed)
