@@ -70,7 +70,8 @@ export function absorptionOf(matrix: Float64Array, components: number): number {
         total,
       },
     )
-  return first / total
+  // What is left over may come out below 0 by rounding.
+  return Math.min(1, first / total)
 }
 
 /**

@@ -9,8 +9,14 @@ import { GimbalError } from '../../core/errors.ts'
 import { type AssetReturns, requireReturns } from './absorption.ts'
 import { quantileRegression } from './quantileRegression.ts'
 
-/** Quantile by linear interpolation between order statistics (type 7 of R. Hyndman, Y. Fan 1996). */
+/**
+ * Quantile by linear interpolation between order statistics (type 7 of R. Hyndman, Y. Fan 1996).
+ *
+ * @throws {GimbalError} `argument-invalid` for no values, one that is not finite, a q outside 0 to 1.
+ */
 export function interpolatedQuantile(values: Float64Array, q: number): number {
+  if (values.length === 0 || !values.every(Number.isFinite) || !(q >= 0 && q <= 1))
+    throw new GimbalError('argument-invalid', 'A quantile is one of finite numbers', { values: values.length, q })
   const sorted = values.slice().sort()
   const at = q * (sorted.length - 1)
   const below = Math.floor(at)
@@ -54,8 +60,8 @@ export function coVar(asset: Float64Array, system: Float64Array, q: number): CoV
 
 /** Mean return of the asset over the steps in which the system was at or below its quantile. @throws {GimbalError} `argument-invalid`. */
 export function marginalExpectedShortfall(asset: Float64Array, system: Float64Array, q: number): number {
-  if (asset.length !== system.length || asset.length === 0 || !(q > 0 && q < 1))
-    throw new GimbalError('argument-invalid', 'Asset and system need the same steps', {
+  if (asset.length !== system.length || asset.length === 0 || !(q > 0 && q < 1) || !asset.every(Number.isFinite))
+    throw new GimbalError('argument-invalid', 'Asset and system need the same steps, and finite returns in each', {
       asset: asset.length,
       system: system.length,
       q,

@@ -293,3 +293,22 @@ test('markets that fall together turn tight, then one, and are ordinary before',
   expect(regime.state).toBe('one')
   expect(regime.absorption).toBeGreaterThan(0.97)
 })
+
+test('a return that is no number has no quantile and no shortfall', () => {
+  const holed = Float64Array.of(0.1, Number.NaN, -0.2, 0.3)
+  const whole = Float64Array.of(0.1, 0.2, -0.2, 0.3)
+  expect(() => marginalExpectedShortfall(holed, whole, 0.5)).toThrow('argument-invalid')
+  expect(() => marginalExpectedShortfall(whole, holed, 0.5)).toThrow('argument-invalid')
+  expect(() => interpolatedQuantile(new Float64Array(0), 0.5)).toThrow('argument-invalid')
+  expect(() => coVar(whole, holed, 0.05)).toThrow('argument-invalid')
+})
+
+test('no more than all of the variance is ever absorbed', () => {
+  const random = new Random(3)
+  for (let k = 0; k < 200; k++) {
+    // Assets in lockstep: what is left over is rounding of either sign.
+    const move = Float64Array.from({ length: 30 }, () => random.normal())
+    const returns = Array.from({ length: 6 }, (_, i) => move.map((each) => each * (i + 0.1)))
+    for (const components of [1, 3, 6]) expect(absorptionRatio(returns, components)).toBeLessThanOrEqual(1)
+  }
+})

@@ -2,7 +2,7 @@
  * @file Whether forecasts of tails were right: as many breaches as said, one not calling the next, and as deep as said.
  *
  * A loss is positive; a breach is a loss above the value at risk forecast for its step. Steps with a NaN among loss or forecast are
- * left out, and counted out of the observations.
+ * left out, and counted out of the observations: what came before and after them did not follow one another.
  */
 
 import { GimbalError } from '../../core/errors.ts'
@@ -29,7 +29,7 @@ export interface Breaches {
   readonly transitions: readonly [n00: number, n01: number, n10: number, n11: number]
 }
 
-/** @throws {GimbalError} `argument-invalid` when lengths differ or nothing is left to judge. */
+/** @throws {GimbalError} `argument-invalid` when lengths differ, a figure is infinite, or nothing is left to judge. */
 export function countBreaches(losses: Float64Array, valueAtRisk: Float64Array, level: number): Breaches {
   requireLevel(level)
   if (losses.length !== valueAtRisk.length)
@@ -43,7 +43,16 @@ export function countBreaches(losses: Float64Array, valueAtRisk: Float64Array, l
   let before = -1
   for (let t = 0; t < losses.length; t++) {
     const excess = losses[t]! - valueAtRisk[t]!
-    if (Number.isNaN(excess)) continue
+    if (Number.isNaN(losses[t]!) || Number.isNaN(valueAtRisk[t]!)) {
+      before = -1
+      continue
+    }
+    if (!Number.isFinite(excess))
+      throw new GimbalError('argument-invalid', 'A loss or its forecast is infinite', {
+        step: t,
+        loss: losses[t]!,
+        valueAtRisk: valueAtRisk[t]!,
+      })
     const breach = excess > 0 ? 1 : 0
     if (before >= 0) transitions[before * 2 + breach]!++
     before = breach
@@ -105,7 +114,10 @@ export interface ShortfallTest {
  * reject at 5 % below −0.70 for 250 days at 97.5 % whatever the distribution.
  *
  * `p` is of Student's t on the terms of the mean, for any number of steps: the terms are skewed, so with under some twenty breaches
- * it is a guide and no more. NaN where no step breached.
+ * it is a guide and no more. NaN where no step breached, or all did alike.
+ *
+ * @throws {GimbalError} `argument-invalid` as {@link countBreaches}; also for an expected shortfall that is no loss (0 or below), by
+ *   which depth cannot be measured. An infinite one is never exceeded.
  */
 export function acerbiSzekely(
   losses: Float64Array,
@@ -113,19 +125,34 @@ export function acerbiSzekely(
   expectedShortfall: Float64Array,
   level: number,
 ): ShortfallTest {
-  const { observations: n, breaches } = countBreaches(losses, valueAtRisk, level)
-  let sum = 0
-  let squares = 0
+  const judged = withShortfall(losses, valueAtRisk, expectedShortfall)
+  const { observations: n, breaches } = countBreaches(losses, judged, level)
+  const terms = new Float64Array(n)
+  let at = 0
   for (let t = 0; t < losses.length; t++) {
-    if (!(losses[t]! > valueAtRisk[t]!)) continue
-    const term = losses[t]! / ((1 - level) * expectedShortfall[t]!)
-    sum += term
-    squares += term * term
+    if (Number.isNaN(losses[t]!) || Number.isNaN(judged[t]!)) continue
+    if (!(expectedShortfall[t]! > 0))
+      throw new GimbalError('argument-invalid', 'An expected shortfall to be judged is a loss above 0', {
+        step: t,
+        expectedShortfall: expectedShortfall[t]!,
+      })
+    terms[at++] = losses[t]! > judged[t]! ? losses[t]! / ((1 - level) * expectedShortfall[t]!) : 0
   }
-  const mean = sum / n
-  const deviation = Math.sqrt((squares / n - mean * mean) / (n - 1))
+  const mean = terms.reduce((sum, each) => sum + each, 0) / n
+  const squares = terms.reduce((sum, each) => sum + (each - mean) ** 2, 0)
+  const deviation = Math.sqrt(squares / n / (n - 1))
   const statistic = 1 - mean
-  return { statistic, p: breaches === 0 ? Number.NaN : studentCdf(statistic / deviation, n - 1), breaches }
+  return { statistic, p: deviation > 0 ? studentCdf(statistic / deviation, n - 1) : Number.NaN, breaches }
+}
+
+/** The values at risk, NaN where the shortfall is: a step is judged by both or not at all. @throws {GimbalError} `argument-invalid`. */
+function withShortfall(losses: Float64Array, valueAtRisk: Float64Array, expectedShortfall: Float64Array): Float64Array {
+  if (expectedShortfall.length !== losses.length)
+    throw new GimbalError('argument-invalid', 'Losses and their forecasts differ in number', {
+      losses: losses.length,
+      forecasts: expectedShortfall.length,
+    })
+  return valueAtRisk.map((each, t) => (Number.isNaN(expectedShortfall[t]!) ? Number.NaN : each))
 }
 
 /**
@@ -133,7 +160,11 @@ export function acerbiSzekely(
  * shortfall, in units of the value at risk; mean 0 when the forecasts are right. One-sided bootstrap against a mean above 0
  * (B. Efron, R. Tibshirani, "An introduction to the bootstrap", 1993, p. 224).
  *
+ * NaN for fewer than two breaches, or where all lay equally deep.
+ *
  * @param resamples How many; the least p is about 1 over their number.
+ * @throws {GimbalError} `argument-invalid` as {@link countBreaches}; also where a breach was judged by a value at risk of 0 or below,
+ *   which is no unit, or by a shortfall that is infinite.
  */
 export function exceedanceResiduals(
   losses: Float64Array,
@@ -142,13 +173,23 @@ export function exceedanceResiduals(
   random: Random,
   resamples = 2_000,
 ): ShortfallTest {
+  const judged = withShortfall(losses, valueAtRisk, expectedShortfall)
+  countBreaches(losses, judged, 0.99)
   const residuals: number[] = []
   for (let t = 0; t < losses.length; t++) {
-    if (losses[t]! > valueAtRisk[t]!) residuals.push((losses[t]! - expectedShortfall[t]!) / valueAtRisk[t]!)
+    if (!(losses[t]! > judged[t]!)) continue
+    const residual = (losses[t]! - expectedShortfall[t]!) / judged[t]!
+    if (!(judged[t]! > 0 && Number.isFinite(residual)))
+      throw new GimbalError('argument-invalid', 'A breach cannot be measured by its forecast', {
+        step: t,
+        valueAtRisk: judged[t]!,
+        expectedShortfall: expectedShortfall[t]!,
+      })
+    residuals.push(residual)
   }
   const n = residuals.length
-  if (n < 2) return { statistic: Number.NaN, p: Number.NaN, breaches: n }
-  const statistic = studentised(residuals)
+  const statistic = n < 2 ? Number.NaN : studentised(residuals)
+  if (!Number.isFinite(statistic)) return { statistic: Number.NaN, p: Number.NaN, breaches: n }
   const mean = residuals.reduce((sum, each) => sum + each, 0) / n
   const drawn = new Array<number>(n)
   let beyond = 0

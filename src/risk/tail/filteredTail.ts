@@ -76,7 +76,8 @@ export type ResidualTail =
   | { readonly kind: 'pareto'; readonly method?: ParetoMethod; readonly threshold?: ThresholdRule }
 
 /**
- * Tail of the next step, in units of the returns: filtered historical simulation, or McNeil and Frey's with `pareto`.
+ * Tail of the next step, in units of the returns: filtered historical simulation, or McNeil and Frey's with `pareto`, whose
+ * expected shortfall is Infinity where the residuals have no mean.
  *
  * @throws {GimbalError} `argument-invalid`, `fit-failed`.
  */

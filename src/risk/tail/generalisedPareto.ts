@@ -5,11 +5,13 @@
  *   P(excess > y) = (1 + ξ y / β)^(−1/ξ),   ξ > 0 a power tail, ξ = 0 exponential, ξ < 0 bounded
  *
  * Fitted by maximum likelihood, reduced to one dimension (S. Grimshaw, Technometrics 35, 1993), or by probability-weighted moments
- * (J. Hosking, J. Wallis, Technometrics 29, 1987), which are steadier below fifty excesses and have no error for ξ of 1/2 or more.
+ * (J. Hosking, J. Wallis, Technometrics 29, 1987), which are steadier below fifty excesses and have no error for ξ of 1/2 or more. Where
+ * moments say that the tail ends below an excess that was seen, it ends there (D. Dupuis, M. Tsao, Communications in Statistics: Theory
+ * and Methods 27, 1998).
  */
 
 import { GimbalError } from '../../core/errors.ts'
-import { requireLevel, type Tail } from './historicalTail.ts'
+import { requireLevel, requireLosses, type Tail } from './historicalTail.ts'
 
 export type ParetoMethod = 'likelihood' | 'weighted-moments'
 
@@ -28,6 +30,7 @@ export interface ParetoFit {
   /** Covariance of shape and scale. */
   readonly covariance: number
   readonly excesses: number
+  /** −Infinity where moments end the tail at the greatest excess, as the density there is 0. */
   readonly logLikelihood: number
 }
 
@@ -78,10 +81,12 @@ function profile(excesses: Float64Array, theta: number, mean: number): number {
 }
 
 function byLikelihood(excesses: Float64Array, mean: number, most: number): ParetoFit {
-  // θ in places 0 … 1: below the middle from −1/most to 0, above it from 0 to far.
+  // θ in places 0 … 1: below the middle from −1/most to 0, above it from 0 to far. The median is (2^ξ − 1) / θ, so the far end is
+  // a shape of 11; the mean of a tail that has none grows with the sample.
+  const median = excesses.slice().sort()[excesses.length >> 1]!
   const theta = (place: number) => {
     const x = 2 * place - 1
-    return x < 0 ? (x * (1 - 1e-9)) / most : (Math.expm1(7 * x) / mean) * 0.1
+    return x < 0 ? (x * (1 - 1e-9)) / most : (Math.expm1(10 * x) / median) * 0.1
   }
   const value = (place: number) => profile(excesses, theta(place), mean)
   let best = 0
@@ -94,12 +99,13 @@ function byLikelihood(excesses: Float64Array, mean: number, most: number): Paret
     }
   }
   const place = goldenMaximum(value, Math.max(0, (best - 1) / GRID), Math.min(1, (best + 1) / GRID))
-  const at = theta(place)
   const n = excesses.length
+  const likelihood = n * value(place)
+  const at = theta(place)
   const flat = Math.abs(at * mean) < 1e-9
   const shape = flat ? 0 : shapeAt(excesses, at)
   const scale = flat ? mean : shape / at
-  if (!(scale > 0) || place > 1 - 1e-4)
+  if (!(scale > 0 && likelihood > Number.NEGATIVE_INFINITY) || place > 1 - 1e-4)
     throw new GimbalError('fit-failed', 'No regular maximum of the likelihood of a Pareto tail', { shape, scale, n })
   const inside = shape > SHAPE_MIN + AT_BOUND
   return {
@@ -110,7 +116,7 @@ function byLikelihood(excesses: Float64Array, mean: number, most: number): Paret
     scaleError: inside ? scale * Math.sqrt((2 * (1 + shape)) / n) : Number.NaN,
     covariance: (-scale * (1 + shape)) / n,
     excesses: n,
-    logLikelihood: n * value(place),
+    logLikelihood: likelihood,
   }
 }
 
@@ -123,7 +129,8 @@ function byMoments(excesses: Float64Array, mean: number): ParetoFit {
   // Hosking and Wallis write k for −ξ and α for β.
   const k = mean / (mean - 2 * weighted) - 2
   const scale = (2 * mean * weighted) / (mean - 2 * weighted)
-  const shape = -k
+  // A tail that ended below an excess that was seen would understate every loss beyond it.
+  const shape = Math.max(-k, -scale / sorted[n - 1]!)
   if (!(scale > 0) || !(shape < 1))
     throw new GimbalError('fit-failed', 'Weighted moments fit no tail with a mean', { shape, scale, excesses: n })
   let logLikelihood = 0
@@ -131,6 +138,7 @@ function byMoments(excesses: Float64Array, mean: number): ParetoFit {
     const inside = 1 + (shape * y) / scale
     logLikelihood -= Math.log(scale) + (Math.abs(shape) < 1e-12 ? y / scale : (1 + 1 / shape) * Math.log(inside))
   }
+  if (-k < shape) logLikelihood = Number.NEGATIVE_INFINITY
   const common = shape < 0.5 ? 1 / ((1 + 2 * k) * (3 + 2 * k) * n) : Number.NaN
   return {
     method: 'weighted-moments',
@@ -163,7 +171,8 @@ function goldenMaximum(value: (x: number) => number, low: number, high: number):
       valueB = value((b = low + ratio * (high - low)))
     }
   }
-  return (low + high) / 2
+  // The higher of the last two: beside a bound the middle may lie beyond it.
+  return valueA > valueB ? a : b
 }
 
 /** How much of a sample belongs to its tail. */
@@ -185,7 +194,7 @@ export interface ParetoTail extends Tail {
 /**
  * Value at risk and expected shortfall beyond a threshold: (A. McNeil, R. Frey, J. Empirical Finance 7, 2000, eq. 9 and 17)
  *
- *   VaR = u + β/ξ ((k / (n (1 − level)))^ξ − 1),   ES = (VaR + β − ξ u) / (1 − ξ)
+ *   VaR = u + β/ξ ((k / (n (1 − level)))^ξ − 1),   ES = (VaR + β − ξ u) / (1 − ξ) = VaR + β (k / (n (1 − level)))^ξ / (1 − ξ)
  *
  * A shape of 1 or more has no mean, and the expected shortfall is Infinity.
  *
@@ -199,6 +208,7 @@ export function peaksOverThreshold(
   { share = 0.1, excessesMin = 50 }: ThresholdRule = {},
 ): ParetoTail {
   requireLevel(level)
+  requireLosses(losses)
   const n = losses.length
   const sorted = losses.slice().sort()
   // The threshold is a loss of the sample, and ties with it are not beyond it.
@@ -231,7 +241,7 @@ export function peaksOverThreshold(
   }
   const valueAtRisk = (xi: number, beta: number, m: number) => threshold + beta * growth(xi, Math.log(m))
   const shortfall = (xi: number, beta: number, m: number) =>
-    xi < 1 ? (valueAtRisk(xi, beta, m) + beta - xi * threshold) / (1 - xi) : Number.POSITIVE_INFINITY
+    xi < 1 ? valueAtRisk(xi, beta, m) + (beta * m ** xi) / (1 - xi) : Number.POSITIVE_INFINITY
   return {
     valueAtRisk: valueAtRisk(shape, scale, beyond),
     expectedShortfall: shortfall(shape, scale, beyond),

@@ -20,6 +20,14 @@ export function requireLevel(level: number): void {
     throw new GimbalError('argument-invalid', 'A level of risk lies between 0.5 and 1', { level })
 }
 
+/** @throws {GimbalError} `argument-invalid` unless all are finite. */
+export function requireLosses(losses: Float64Array): void {
+  for (const [at, loss] of losses.entries()) {
+    if (!Number.isFinite(loss))
+      throw new GimbalError('argument-invalid', 'A loss in a sample is not a finite number', { at, loss })
+  }
+}
+
 /**
  * The tail of losses already in ascending order, of which the first `count` places are used. NaN while there are fewer than
  * 1 / (1 − level) of them: the worst one of a hundred is not known from fifty. Allocates nothing.
@@ -30,15 +38,17 @@ export function shortfallOfSorted(sorted: Float64Array, count: number, level: nu
   const whole = Math.min(count, Math.floor(weight + 1e-9))
   let sum = 0
   for (let i = count - whole; i < count; i++) sum += sorted[i]!
+  const edge = sorted[count - whole - 1]!
   const part = weight - whole
-  if (part > 1e-9) sum += part * sorted[count - whole - 1]!
-  return sum / Math.max(weight, whole)
+  if (part > 1e-9) sum += part * edge
+  // No mean of losses at or beyond the edge is below it, whatever rounding says.
+  return Math.max(edge, sum / Math.max(weight, whole))
 }
 
 /** As {@link shortfallOfSorted}, the value at risk. */
 export function quantileOfSorted(sorted: Float64Array, count: number, level: number): number {
   if (!(count * (1 - level) > 1 - 1e-9)) return Number.NaN
-  return sorted[Math.max(0, Math.ceil(count * level - 1e-9) - 1)]!
+  return sorted[count - Math.floor(count * (1 - level) + 1e-9) - 1]!
 }
 
 /**
@@ -47,10 +57,7 @@ export function quantileOfSorted(sorted: Float64Array, count: number, level: num
  */
 export function historicalTail(losses: Float64Array, level: number): Tail {
   requireLevel(level)
-  for (const [at, loss] of losses.entries()) {
-    if (!Number.isFinite(loss))
-      throw new GimbalError('argument-invalid', 'A loss in a sample is not a finite number', { at, loss })
-  }
+  requireLosses(losses)
   if (!(losses.length * (1 - level) > 1 - 1e-9))
     throw new GimbalError('argument-invalid', 'Too few losses to know their tail at this level', {
       losses: losses.length,

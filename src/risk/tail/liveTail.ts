@@ -60,7 +60,8 @@ export class LiveTail {
   observe(equity: number, nowUs: number): boolean {
     if (nowUs < this.#nextUs || !(equity > 0 && equity < Number.POSITIVE_INFINITY)) return false
     this.#nextUs = nowUs + this.#sampleUs
-    const loss = 1 - equity / this.#equity
+    // What a withdrawal took to 0 or below is nothing to measure a change against.
+    const loss = this.#equity > 0 ? 1 - equity / this.#equity : Number.NaN
     this.#equity = equity
     if (Number.isNaN(loss)) return false
     const { deviation } = this

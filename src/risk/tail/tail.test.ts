@@ -83,6 +83,16 @@ describe('historical', () => {
     )
   })
 
+  test('of equal losses both are that loss, to the last digit', () => {
+    for (const loss of [0.1, 3e12, 1 / 3, -0.7])
+      for (const count of [20, 30, 61, 500]) {
+        const { valueAtRisk, expectedShortfall } = historicalTail(new Float64Array(count).fill(loss), 0.95)
+        expect(valueAtRisk).toBe(loss)
+        expect(expectedShortfall).toBeGreaterThanOrEqual(loss)
+        expect(Math.abs(expectedShortfall / loss - 1)).toBeLessThan(1e-14)
+      }
+  })
+
   test('what a sample cannot know is refused', () => {
     expect(() => historicalTail(new Float64Array(99), 0.99)).not.toThrow('finite')
     expect(() => historicalTail(new Float64Array(99), 0.99)).toThrow('Too few')
@@ -146,6 +156,41 @@ describe('generalised Pareto', () => {
       expect(at(shape + a, scale + b)).toBeLessThan(logLikelihood)
   })
 
+  test('tails without a mean, and without a variance of any kind, are fitted as they are', () => {
+    const random = new Random(12)
+    for (const shape of [1, 2, 4]) {
+      const errors = Array.from({ length: 30 }, () => {
+        const fit = fitGeneralisedPareto(paretoDraws(random, 300, shape, 5))
+        return (fit.shape - shape) / fit.shapeError
+      })
+      expect(errors.filter((error) => Math.abs(error) < 1.96).length).toBeGreaterThan(24)
+    }
+  })
+
+  test('at the bound of the shape the likelihood is still a number', () => {
+    const random = new Random(3)
+    for (let k = 0; k < 100; k++) {
+      const fit = fitGeneralisedPareto(Float64Array.from({ length: 50 }, () => 1e-9 * (1 - random.uniform())))
+      expect(fit.shape).toBeGreaterThanOrEqual(-0.5)
+      expect(fit.logLikelihood).toBeGreaterThan(Number.NEGATIVE_INFINITY)
+    }
+  })
+
+  test('by moments no tail ends below a loss that was seen', () => {
+    const random = new Random(3)
+    let atEnd = 0
+    for (let k = 0; k < 100; k++) {
+      const excesses = Float64Array.from({ length: 50 }, () => random.integer(1, 5))
+      const { shape, scale, logLikelihood } = fitGeneralisedPareto(excesses, 'weighted-moments')
+      expect(Number.isNaN(logLikelihood)).toBe(false)
+      if (shape >= 0) continue
+      const end = -scale / shape
+      expect(end).toBeGreaterThanOrEqual(Math.max(...excesses) * (1 - 1e-12))
+      if (end < Math.max(...excesses) * (1 + 1e-12)) atEnd++
+    }
+    expect(atEnd).toBeGreaterThan(50)
+  })
+
   test('too few or equal excesses are refused', () => {
     expect(() => fitGeneralisedPareto(new Float64Array(10).fill(1))).toThrow('argument-invalid')
     expect(() => fitGeneralisedPareto(new Float64Array(30).fill(1))).toThrow('fit-failed')
@@ -168,6 +213,10 @@ describe('generalised Pareto', () => {
     expect(inside).toBeGreaterThan(80)
     expect(insideShortfall).toBeGreaterThan(75)
     expect(() => peaksOverThreshold(new Float64Array(1_000), 0.8)).toThrow('argument-invalid')
+    const unknown = Float64Array.from({ length: 1_000 }, (_, i) =>
+      i === 0 ? Number.NEGATIVE_INFINITY : random.normal(),
+    )
+    expect(() => peaksOverThreshold(unknown, 0.99)).toThrow('argument-invalid')
   })
 })
 
@@ -250,6 +299,41 @@ describe('back-tests', () => {
     const counted = countBreaches(Float64Array.of(5, 5, 0), Float64Array.of(Number.NaN, 1, 1), 0.9)
     expect([counted.observations, counted.breaches]).toEqual([2, 1])
     expect(() => countBreaches(Float64Array.of(1), Float64Array.of(Number.NaN), 0.9)).toThrow('argument-invalid')
+  })
+
+  test('steps on either side of a missing one did not follow one another', () => {
+    const losses = Float64Array.of(2, 2, Number.NaN, 2, 0, 2)
+    expect(countBreaches(losses, new Float64Array(6).fill(1), 0.9).transitions).toEqual([0, 1, 1, 1])
+    expect(() => countBreaches(Float64Array.of(Number.POSITIVE_INFINITY), Float64Array.of(1), 0.9)).toThrow('infinite')
+  })
+
+  test('depth is not measured by what is no depth', () => {
+    const losses = Float64Array.of(2, 3, 0, 4)
+    const ones = new Float64Array(4).fill(1)
+    const zeros = new Float64Array(4)
+    const random = new Random(1)
+    expect(() => acerbiSzekely(losses, ones, zeros, 0.9)).toThrow('argument-invalid')
+    expect(() => acerbiSzekely(losses, ones, ones.slice(1), 0.9)).toThrow('argument-invalid')
+    expect(() => exceedanceResiduals(losses, zeros, ones, random)).toThrow('argument-invalid')
+    expect(() => exceedanceResiduals(losses, ones.slice(1), ones, random)).toThrow('argument-invalid')
+    // A forecast without a shortfall is none: the step is left out by both.
+    const part = Float64Array.of(1.5, Number.NaN, 1.5, 1.5)
+    expect(acerbiSzekely(losses, ones, part, 0.9)).toMatchObject({ breaches: 2 })
+    expect(exceedanceResiduals(losses, ones, part, random)).toMatchObject({ breaches: 2 })
+  })
+
+  test('breaches all alike have no spread to be tested by', () => {
+    const [twos, ones] = [2, 1].map((each) => new Float64Array(10).fill(each)) as [Float64Array, Float64Array]
+    expect(acerbiSzekely(twos, ones, twos, 0.9)).toEqual({
+      statistic: expect.closeTo(-9, 10),
+      p: Number.NaN,
+      breaches: 10,
+    })
+    expect(exceedanceResiduals(twos, ones, ones, new Random(1))).toEqual({
+      statistic: Number.NaN,
+      p: Number.NaN,
+      breaches: 10,
+    })
   })
 
   test('right forecasts are rejected one time in twenty, and understated shortfalls nearly always', () => {
@@ -345,6 +429,17 @@ describe('live', () => {
     expect(live.expectedShortfall).toBeCloseTo(tail.expectedShortfall, 12)
     expect(live.filteredExpectedShortfall).toBeGreaterThan(live.filteredValueAtRisk)
     expect(Math.abs(live.filteredValueAtRisk / 0.0164 - 1)).toBeLessThan(0.4)
+  })
+
+  test('a withdrawal of everything is no loss, and no gain when something is left', () => {
+    const live = new LiveTail({ level: 0.95, sampleUs: 1, window: 40 })
+    for (let t = 0; t < 60; t++) {
+      if (t === 45) live.transfer(-200)
+      live.observe(100 + (t % 3), t)
+    }
+    expect(live.samples).toBe(58)
+    expect(live.deviation).toBeLessThan(0.1)
+    expect(live.expectedShortfall).toBeLessThan(0.1)
   })
 
   test('says nothing before it can, and passes over what is no equity', () => {
