@@ -25,7 +25,7 @@ export interface FuturePosition extends Held {
   readonly payoff: 'linear' | 'inverse'
   /** Average price paid, dollars per base. */
   readonly entry: number
-  /** Currency of margin and profit: `USDC`, or the asset itself for inverse ones. */
+  /** Currency of margin and profit: `USDC`, or the asset itself for inverse ones. A linear one backed by coins (GMX) owes dollars in them. */
   readonly settle: string
   /** Futures only. */
   readonly expiryUs?: number

@@ -31,10 +31,11 @@ const book: Book = {
 test('free is what lies above initial margin, idle what may go and the move is still survived', () => {
   const [account] = collateralView(book, market, [fall]).accounts
   const [dollars] = account!.currencies
-  // A fortieth of 100,000 is asked; after the fall 80,000 / 80 of maintenance and the loss of 20,000.
+  // A fortieth of 100,000 is asked, a tenth of who withdraws; after the fall 80,000 / 80 of maintenance and the loss of 20,000.
   expect(account!.initial).toBe(2_500)
-  expect(dollars!.free).toBeCloseTo(22_500, 6)
-  expect(dollars!.inUse).toBeCloseTo(2_500, 6)
+  expect(account!.free).toBe(22_500)
+  expect(dollars!.free).toBeCloseTo(15_000, 6)
+  expect(dollars!.inUse).toBeCloseTo(10_000, 6)
   expect(dollars!.idle).toBeCloseTo(25_000 - 20_000 - 1_000, 6)
   expect(dollars!.counted.initial).toBeCloseTo(1, 6)
 })
@@ -67,6 +68,9 @@ test('money on its way is counted once, backs nothing, and must be going somewhe
   })
   expect(accounts[1]!.arriving).toEqual(book.inTransit)
   expect(accounts[1]!.equity).toBeCloseTo(101_000, 6)
-  const lost = { ...book, inTransit: [{ ...book.inTransit[0]!, to: 'nowhere' }] }
-  expect(() => collateralView(lost, market)).toThrow(expect.objectContaining({ code: 'argument-invalid' }))
+  for (const end of ['from', 'to'] as const) {
+    const lost = { ...book, inTransit: [{ ...book.inTransit[0]!, [end]: 'nowhere' }] }
+    const facts = expect.objectContaining({ account: 'nowhere', currency: 'BTC' })
+    expect(() => collateralView(lost, market)).toThrow(expect.objectContaining({ code: 'argument-invalid', facts }))
+  }
 })

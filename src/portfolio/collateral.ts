@@ -27,7 +27,7 @@ export interface CurrencyCollateral {
   readonly dollars: number
   /** What of the last unit counts towards initial and maintenance margin, a fraction of its worth: one less the haircut. 1 without rules. */
   readonly counted: { readonly initial: number; readonly maintenance: number }
-  /** Units that may be withdrawn: no pool's equity falls below its initial margin. */
+  /** Units that may be withdrawn: no pool's equity falls below its initial margin, nor below what its venue asks of withdrawals. */
   readonly free: number
   /** Units that may be withdrawn and every move is still survived. Currencies are not free together: each is judged with the others left. */
   readonly idle: number
@@ -101,8 +101,24 @@ function mostTaken(most: number, holds: (units: number) => boolean): number {
   return kept
 }
 
-function margined(report: MarginReport): boolean {
-  return report.pools.every(({ equity, initial }) => equity >= initial)
+function mayLeave(report: MarginReport): boolean {
+  return report.pools.every(({ equity, initial, toWithdraw = initial }) => equity >= Math.max(initial, toWithdraw))
+}
+
+/**
+ * Units of a currency that a venue lets go: no pool is left with less than it asks of who withdraws. 0 where the account asks more already.
+ *
+ * @throws {GimbalError} as the engine does.
+ */
+export function withdrawable(
+  engine: MarginEngine,
+  account: VenueAccount,
+  currency: string,
+  market: MarketView,
+): number {
+  return mostTaken(account.balances[currency] ?? 0, (taken) =>
+    mayLeave(engine.assess(without(account, currency, taken), market)),
+  )
 }
 
 function currencyOf(
@@ -129,7 +145,7 @@ function currencyOf(
     maintenance: (more.equity - more.maintenance - (now.equity - now.maintenance)) / worth,
   }
   const lasts = (left: VenueAccount) => moves.every(({ view }) => !engine.assess(left, view).liquidatable)
-  const free = mostTaken(units, (taken) => margined(engine.assess(without(account, currency, taken), market)))
+  const free = withdrawable(engine, account, currency, market)
   const idle = mostTaken(free, (taken) => lasts(without(account, currency, taken)))
   return { currency, units, dollars, counted, free, idle, inUse: Math.max(0, units - free) }
 }
@@ -160,16 +176,20 @@ export function collateralAtRisk(
  * The view over a book. Unknown prices make figures NaN, as everywhere in margins.
  *
  * @param moves Those the idle part and what is at risk are judged by.
- * @throws {GimbalError} `argument-invalid` for a transfer to an account that is not in the book, or as the engines do.
+ * @throws {GimbalError} `argument-invalid` for a transfer from or to an account that is not in the book, or as the engines do.
  */
 export function collateralView(book: Book, market: MarketView, moves: readonly NamedMove[] = []): CollateralView {
-  for (const { to, currency, units } of book.inTransit) {
-    if (book.accounts.some(({ venue }) => venue === to)) continue
-    throw new GimbalError('argument-invalid', 'Money is on its way to an account that is not in the book', {
-      to,
-      currency,
-      units,
-    })
+  for (const { from, to, currency, units } of book.inTransit) {
+    for (const end of [from, to]) {
+      if (book.accounts.some(({ venue }) => venue === end)) continue
+      throw new GimbalError('argument-invalid', 'Money is on its way from or to an account that is not in the book', {
+        account: end,
+        from,
+        to,
+        currency,
+        units,
+      })
+    }
   }
   const views = moves.map(({ shift }) => ({ view: new ShiftedView(market, shift) }))
   const accounts = book.accounts.map((account): AccountCollateral => {

@@ -23,7 +23,7 @@ import { powerFundingRate, SQUEETH } from '../pricing/powerPerpetual.ts'
 import type { FuturePosition, OptionPosition, PoolPosition, Position, PowerPosition } from './book.ts'
 import type { Greeks } from './greeks.ts'
 import type { MarketView } from './marketView.ts'
-import { futureMark, poolAmounts, powerFigures, powerVolatility } from './valuation.ts'
+import { futureMark, owedUnit, poolAmounts, powerFigures, powerVolatility } from './valuation.ts'
 
 const YEAR_US = 365 * 86_400_000_000
 
@@ -151,10 +151,14 @@ function futureGreeks(position: FuturePosition, venue: string, market: MarketVie
   const spot = market.spot(asset)
   const mark = futureMark(position, venue, market)
   const ratio = mark / spot
-  const price = market.spot(settle)
+  const price = owedUnit(position, market)
   let notional: number
   if (position.payoff === 'linear') {
-    settled(position, market, size * (mark - entry), size * ratio, 0, out)
+    if (dollarLike(settle)) settled(position, market, size * (mark - entry), size * ratio, 0, out)
+    else {
+      out.value = size * (mark - entry)
+      out.delta = size * ratio
+    }
     out.basis = 0.01 * size * spot * price
     notional = size * mark * price
   } else {

@@ -49,6 +49,11 @@ describe('by hand', () => {
     expect(worth({ ...perp, size: -2 })).toBeCloseTo(-2 * 1_100 * 0.99, 9)
   })
 
+  test('a linear perpetual backed by coins owes dollars, whatever its coin is worth', () => {
+    expect(worth({ ...perp, settle: 'BTC' })).toBeCloseTo(2 * 1_100, 9)
+    expect(worth({ ...perp, settle: 'ETH', isolatedMargin: 3 })).toBeCloseTo(2 * 1_100, 9)
+  })
+
   test('an inverse perpetual owes coins: a hundred thousand dollars from 80,000 to 100,100 are 0.2510 bitcoins', () => {
     expect(worth(inverse)).toBeCloseTo((1.25 - 100_000 / 100_100) * 100_000, 8)
   })

@@ -66,6 +66,21 @@ export function futureMark(position: FuturePosition, venue: string, market: Mark
 }
 
 /**
+ * Dollars of a unit of what a future owes. It owes coins of `settle`, but for a linear one that settles in no dollar coin (GMX): that owes
+ * dollars, and pays them at its coin's price, whatever it is.
+ */
+export function owedUnit({ payoff, settle }: FuturePosition, market: MarketView): number {
+  return payoff === 'linear' && !dollarLike(settle) ? 1 : market.spot(settle)
+}
+
+/** Profit of a future or perpetual since its entry, dollars, at a mark in dollars per base. */
+export function futureDollars(position: FuturePosition, mark: number, market: MarketView): number {
+  const { payoff, size, entry } = position
+  const owed = payoff === 'linear' ? size * (mark - entry) : size * (1 / entry - 1 / mark)
+  return owed * owedUnit(position, market)
+}
+
+/**
  * Volatility a power perpetual is worth its mark at, a fraction a year: the market's at the money over the time its premium is paid
  * in, 420 hours. Squared it stands for the mean over all strikes and terms, which a smile puts somewhat higher.
  */
@@ -99,12 +114,8 @@ export function poolAmounts(position: PoolPosition, price: number): { base: numb
 export function positionValue(position: Position, venue: string, market: MarketView): number {
   switch (position.kind) {
     case 'perp':
-    case 'future': {
-      if (position.size === 0) return 0
-      const mark = futureMark(position, venue, market)
-      if (position.payoff === 'linear') return position.size * (mark - position.entry) * market.spot(position.settle)
-      return position.size * (1 / position.entry - 1 / mark) * market.spot(position.settle)
-    }
+    case 'future':
+      return position.size === 0 ? 0 : futureDollars(position, futureMark(position, venue, market), market)
     case 'option': {
       if (position.size === 0) return 0
       const price = optionDollars(position, market)

@@ -7,7 +7,7 @@
 
 import { GimbalError } from '../../core/errors.ts'
 import type { Book, VenueAccount } from '../book.ts'
-import type { NamedMove } from '../collateral.ts'
+import { type NamedMove, withdrawable } from '../collateral.ts'
 import { exposedAssets, liquidationPrices } from '../margin/liquidation.ts'
 import type { MarginEngine } from '../margin/marginEngine.ts'
 import { marginEngine } from '../margin/registry.ts'
@@ -118,6 +118,15 @@ function requireRoutes(book: Book, market: MarketView, routes: readonly Transfer
   }
 }
 
+/** Units that may leave today: all there are, but where a venue asks more of who withdraws than the program does. */
+function leaving(account: VenueAccount, currency: string, market: MarketView): number {
+  const held = Math.max(0, account.balances[currency] ?? 0)
+  if (account.margin === undefined || held === 0) return held
+  const engine = marginEngine(account.margin)
+  const strict = engine.assess(account, market).pools.some(({ toWithdraw }) => toWithdraw !== undefined)
+  return strict ? withdrawable(engine, account, currency, market) : held
+}
+
 /** Nearest liquidation over all assets, as |ln move|. */
 function distance(account: VenueAccount, market: MarketView): number {
   const engine = marginEngine(account.margin!)
@@ -153,7 +162,7 @@ export function proposeMoves(
   const open = routes.filter(({ takesUs }) => market.timeUs + takesUs <= wanted.byUs)
   const placed = open.map((route) => {
     const price = market.spot(route.currency)
-    const held = Math.max(0, book.accounts[route.from]!.balances[route.currency] ?? 0)
+    const held = leaving(book.accounts[route.from]!, route.currency, market)
     const most = Math.min(route.most ?? held, held)
     const fixed = route.withdrawalFee + route.gas
     const sent = program.column(`send ${route.name}`, route.bridgeShare * price, 0, most)

@@ -147,7 +147,7 @@ export function aaveV3(reserves: Readonly<Record<string, AaveReserve>> = {}): Ma
       let maintenance = 0
       for (const each of account.positions) {
         const position = lent(each, account.venue)
-        const value = position.amount * view.spot(position.asset)
+        const value = position.amount === 0 ? 0 : position.amount * view.spot(position.asset)
         if (position.kind === 'debt') {
           equity -= value
           owed += value

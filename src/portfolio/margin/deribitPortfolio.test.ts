@@ -126,6 +126,22 @@ test('equity counts bought options, and meets maintenance where the search says'
   expect(long.equity).toBeGreaterThan(long.initial)
 })
 
+test('a future hedged by options of its own expiry slips nowhere, at any basis', () => {
+  const expiryUs = 60 * DAY_US
+  const steep = new SnapshotView({ timeUs: 0, spot: { BTC: 90_000 }, volatility: { BTC: 0.55 }, basis: { BTC: 0.4 } })
+  for (const settle of ['USDC', 'BTC']) {
+    const linear = settle === 'USDC'
+    const forward = steep.forward('BTC', expiryUs)
+    // A bought call and a sold put at one strike are a forward struck there; sold against it, the future at its mark.
+    const future: FuturePosition = {
+      kind: 'future', asset: 'BTC', size: linear ? -1 : -forward, entry: forward, payoff: linear ? 'linear' : 'inverse', settle, expiryUs,
+    } // biome-ignore format: one contract
+    const legs = [option(CALL, forward, 1, 60, settle), option(PUT, forward, -1, 60, settle), future]
+    const [scan] = engine.assess(account(legs, { [settle]: 1e3 }), steep).pools[0]!.lines
+    expect(scan!.initial).toBeLessThan(linear ? 1e-6 : 1e-11)
+  }
+})
+
 test('unknown volatility is named and liquidatable', () => {
   const dark = new SnapshotView({ timeUs: 0, spot: { BTC: 90_000 } })
   const report = engine.assess(account([option(CALL, 90_000, -1, 30, 'BTC')], { BTC: 1e6 }), dark)

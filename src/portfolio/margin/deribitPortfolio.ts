@@ -209,8 +209,8 @@ export function rollShock(delta: number, years: number, terms: DeribitPortfolioT
 interface Group {
   readonly asset: string
   readonly inCoins: boolean
-  /** Futures and perpetuals as base units at their marks; expiry 0 is the perpetual. */
-  readonly futures: { readonly coins: number; readonly expiryUs: number }[]
+  /** Futures and perpetuals as base units, with the mark they move from; expiry 0 is the perpetual. */
+  readonly futures: { readonly coins: number; readonly mark: number; readonly expiryUs: number }[]
   readonly expiries: Map<number, OptionPosition[]>
 }
 
@@ -266,9 +266,14 @@ function scanGroup(group: Group, terms: DeribitPortfolioTerms, market: MarketVie
     ...terms.extendedMoves.map((move) => ({ move, way: 1, extended: true })),
   ]
   let coins = 0
-  for (const future of futures) coins += future.coins
-  // In coins a future of q base units gains q (1 − 1/(1 + move)), in dollars q × price × move.
-  const profits = cells.map(({ move }) => (inCoins ? coins * (move / (1 + move)) : coins * spot * move))
+  let dollars = 0
+  for (const future of futures) {
+    coins += future.coins
+    dollars += future.coins * future.mark
+  }
+  // Every future moves from its own mark, as options do from their forward: else a hedge at a basis would seem to slip.
+  // In coins q base units gain q (1 − 1/(1 + move)), in dollars q × mark × move.
+  const profits = cells.map(({ move }) => (inCoins ? coins * (move / (1 + move)) : dollars * move))
   for (const [expiryUs, options] of expiries) {
     const forward = market.forward(asset, expiryUs, options[0]!.instrument)
     const years = Math.max(0, (expiryUs - market.timeUs) / YEAR_US)
@@ -354,6 +359,7 @@ export function deribitPortfolio(
         if (!Object.hasOwn(terms, position.asset)) {
           refusePosition(NAME, position, account.venue, 'its asset has no listed terms')
         }
+        if (position.size === 0) continue
         const group = groupOf(groups, position)
         let worth: number
         if (position.kind === 'option') {
@@ -376,7 +382,7 @@ export function deribitPortfolio(
         } else {
           const mark = futureMark(position, account.venue, view)
           const expiryUs = position.kind === 'perp' ? 0 : (position.expiryUs ?? 0)
-          group.futures.push({ coins: futureCoins(position, mark), expiryUs })
+          group.futures.push({ coins: futureCoins(position, mark), mark, expiryUs })
           worth = futureProfit(position, mark)
         }
         equities.set(position.settle, (equities.get(position.settle) ?? 0) + worth)

@@ -71,7 +71,7 @@ test('a sold option is asked its mark and a share of the coin; a bought one neit
   expect(one.pools[0]!.equity).toBe(1)
   expect(one.pools[0]!.initial).toBeCloseTo(2 * (0.15 + mark), 12)
   expect(one.pools[0]!.maintenance).toBeCloseTo(2 * (0.075 + mark), 12)
-  const both = deribitStandard().assess(account({ BTC: 1 }, [sold, option(CALL, 60_000, 2)]), market)
+  const both = deribitStandard().assess(account({ BTC: 1 }, [sold, option(CALL, 62_000, 2)]), market)
   expect(both.pools).toEqual(one.pools)
   const linear = deribitStandard().assess(account({ USDC: 1 }, [option(PUT, 50_000, -1, { settle: 'USDC' })]), market)
   const share = 0.1 * 60_000 + optionDollars(option(PUT, 50_000, -1, { settle: 'USDC' }), market)

@@ -14,6 +14,7 @@ import { dollarLike } from '../../market/instrument.ts'
 import type { FuturePosition, OptionPosition, VenueAccount } from '../book.ts'
 import type { MarketView } from '../marketView.ts'
 import { futureMark, optionDollars } from '../valuation.ts'
+import { type HeldContract, holdContract } from './heldContracts.ts'
 import type { MarginEngine, MarginLine, MarginPool, MarginReport } from './marginEngine.ts'
 import { marginReport, pooled, positionName, refuseDebts, refusePosition, requireNumbers } from './marginReport.ts'
 import { WatchedView } from './watchedView.ts'
@@ -126,29 +127,35 @@ export function deribitStandard(futures: Readonly<Record<string, DeribitFutureTe
         return opened
       }
       for (const [currency, units] of Object.entries(account.balances)) pool(currency).equity += units
+      const held = new Map<string, HeldContract<FuturePosition | OptionPosition>>()
       for (const each of account.positions) {
         const position = deribitPosition(NAME, each, account.venue)
         if (!Object.hasOwn(futures, position.asset)) {
           refusePosition(NAME, position, account.venue, 'its asset has no listed terms')
         }
         const sum = pool(position.settle)
+        if (position.size === 0) continue
+        if (position.kind === 'option') sum.equity -= position.size * (position.entry ?? 0)
+        else sum.equity += futureProfit(position, futureMark(position, account.venue, view))
+        holdContract(held, position)
+      }
+      for (const { position, size } of held.values()) {
+        const { lines } = pool(position.settle)
         const what = positionName(position, account.venue)
         if (position.kind === 'option') {
-          sum.equity -= position.size * (position.entry ?? 0)
-          if (position.size >= 0) continue
+          if (size >= 0) continue
           const underlying = view.forward(position.asset, position.expiryUs, position.instrument)
           view.volatility(position.asset, position.expiryUs, position.strike, position.instrument)
           const inUnderlying = optionDollars(position, view) / view.spot(position.asset)
           const asked = deribitShortOption(position.right, position.strike, underlying, inUnderlying)
           // Linear ones are asked in dollars: shares of the underlying become dollars of it.
-          const unit = -position.size * (dollarLike(position.settle) ? view.spot(position.asset) : 1)
-          sum.lines.push({ what, initial: unit * asked.initial, maintenance: unit * asked.maintenance })
+          const unit = -size * (dollarLike(position.settle) ? view.spot(position.asset) : 1)
+          lines.push({ what, initial: unit * asked.initial, maintenance: unit * asked.maintenance })
         } else {
           const mark = futureMark(position, account.venue, view)
-          const asked = deribitFutureMargin(futureCoins(position, mark), futures[position.asset]!)
+          const asked = deribitFutureMargin(futureCoins({ ...position, size }, mark), futures[position.asset]!)
           const unit = position.payoff === 'linear' ? view.spot(position.asset) : 1
-          sum.equity += futureProfit(position, mark)
-          sum.lines.push({ what, initial: unit * asked.initial, maintenance: unit * asked.maintenance })
+          lines.push({ what, initial: unit * asked.initial, maintenance: unit * asked.maintenance })
         }
       }
       const rows: MarginPool[] = [...pools].map(([currency, { equity, lines }]) =>

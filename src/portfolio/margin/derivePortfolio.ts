@@ -509,16 +509,18 @@ export function pmrmPortfolio(
   let size = 0
   let owed = 0
   let cash = account.balances[CASH] ?? 0
-  const perp = account.positions.find(({ kind }) => kind === 'perp')
+  const perp = account.positions.find((each) => each.kind === 'perp' && each.size !== 0)
   const perpetual = perp ? market.perpetual(account.venue, asset, perp.instrument) : Number.NaN
   for (const position of account.positions) {
     if (position.kind === 'perp' && position.payoff === 'linear' && dollarLike(position.settle)) {
       if (position.isolatedMargin !== undefined) {
         refusePosition(NAME, position, account.venue, 'there is no isolated margin')
       }
+      if (position.size === 0) continue
       size += position.size
       owed += position.size * (perpetual - position.entry)
     } else if (position.kind === 'option' && dollarLike(position.settle)) {
+      if (position.size === 0) continue
       const { expiryUs, strike, right, instrument } = position
       const volatility = market.volatility(asset, expiryUs, strike, instrument)
       const expiry = expiries.get(expiryUs) ?? { forward: market.forward(asset, expiryUs, instrument), options: [] }

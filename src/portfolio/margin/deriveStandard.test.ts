@@ -100,3 +100,15 @@ test('the search finds where equity meets maintenance; unknowns are named, stran
   expect(() => engine.assess(account([{ ...option(CALL, 1, 1), asset: 'ABC' }]), market)).toThrow(refused)
   expect(() => engine.assess(account([], { BTC: -1 }), market)).toThrow(refused)
 })
+
+test('expiries a second apart offset nothing', () => {
+  const market = new SnapshotView({ timeUs: 0, spot: { BTC: 60_000 }, volatility: { BTC: 0.6 } })
+  const call = (size: number, expiryUs: number) =>
+    ({ kind: 'option', asset: 'BTC', size, right: 1, strike: 60_000, expiryUs, settle: 'USDC' }) as const
+  const asked = (bought: number) => {
+    const positions = [call(-1, 86_400e6), call(1, bought)]
+    return deriveStandard().assess({ venue: 'derive', balances: {}, positions }, market).initial
+  }
+  expect(asked(86_400e6)).toBe(0)
+  expect(asked(86_401e6)).toBeGreaterThan(0.13 * 60_000)
+})

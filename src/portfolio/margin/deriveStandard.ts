@@ -5,7 +5,7 @@
  * and at every strike, plus a charge for every call sold beyond those bought, whose loss has no bound). Bought options are paid for and
  * back nothing but the options of their own expiry. Perpetuals are asked a share of their notional, coins back at a discount.
  *
- * Figures are in stable coins; prices of underlyings are taken as they are.
+ * Rows of one contract are one position. Figures are in stable coins; prices of underlyings are taken as they are.
  *
  * Source: docs.derive.xyz, "Standard Margin" and "Standard Margin Parameters" (crawled July 2026); behaviour of v2-core's StandardManager.
  * No reference cases were at hand: tests are by hand and by property.
@@ -13,8 +13,9 @@
 
 import { dollarLike } from '../../market/instrument.ts'
 import { black76Price } from '../../pricing/black76.ts'
-import type { OptionPosition, VenueAccount } from '../book.ts'
+import type { FuturePosition, OptionPosition, VenueAccount } from '../book.ts'
 import type { MarketView } from '../marketView.ts'
+import { type HeldContract, holdContract } from './heldContracts.ts'
 import type { MarginEngine, MarginLine, MarginReport } from './marginEngine.ts'
 import { marginReport, pooled, positionName, refuseDebts, refusePosition, requireNumbers } from './marginReport.ts'
 import { WatchedView } from './watchedView.ts'
@@ -207,42 +208,56 @@ export function deriveStandard(
         const initial = value - backing * listed.baseInitialScale
         lines.push({ what: `discount ${coin}`, initial, maintenance: value - backing })
       }
-      const expiries = new Map<string, { asset: string; forward: number; options: MarkedOption[] }>()
+      const perps = new Map<string, HeldContract<FuturePosition>>()
+      const options = new Map<string, HeldContract<OptionPosition>>()
+      const perpMark = (position: FuturePosition) => view.perpetual(account.venue, position.asset, position.instrument)
+      const pegCharge = (asset: string) =>
+        terms[asset]!.pegFactor * Math.max(0, terms[asset]!.pegThreshold - stable) * view.spot(asset)
       for (const position of account.positions) {
         if (!Object.hasOwn(terms, position.asset)) {
           refusePosition(NAME, position, account.venue, 'its asset has no listed terms')
         }
-        const listed = terms[position.asset]!
-        const spot = view.spot(position.asset)
-        const peg = listed.pegFactor * Math.max(0, listed.pegThreshold - stable) * spot
-        const what = positionName(position, account.venue)
         if (position.kind === 'perp' && position.payoff === 'linear' && dollarLike(position.settle)) {
           if (position.isolatedMargin !== undefined) {
             refusePosition(NAME, position, account.venue, 'there is no isolated margin')
           }
-          const mark = view.perpetual(account.venue, position.asset, position.instrument)
-          const notional = Math.abs(position.size) * mark
-          equity += position.size * (mark - position.entry)
-          lines.push({
-            what,
-            initial: notional * listed.perpInitial + Math.abs(position.size) * peg,
-            maintenance: notional * listed.perpMaintenance,
-          })
+          if (position.size === 0) continue
+          equity += position.size * (perpMark(position) - position.entry)
+          holdContract(perps, position)
         } else if (position.kind === 'option' && dollarLike(position.settle)) {
-          const { asset, expiryUs, right, strike, size, instrument } = position
-          const key = `${asset} ${new Date(expiryUs / 1000).toISOString().slice(0, 16)}`
-          const forward = view.forward(asset, expiryUs, instrument)
-          const expiry = expiries.get(key) ?? { asset, forward, options: [] }
-          expiries.set(key, expiry)
-          expiry.options.push({ right, strike, size, mark: markOf(position, view) })
-          equity -= size * (position.entry ?? 0)
-          if (size < 0 && !(peg <= 0))
-            lines.push({ what: `stable coin below its peg ${what}`, initial: -size * peg, maintenance: 0 })
+          if (position.size === 0) continue
+          equity -= position.size * (position.entry ?? 0)
+          holdContract(options, position)
         } else refusePosition(NAME, position, account.venue, 'only options and linear perpetuals are')
       }
-      for (const [key, { asset, forward, options }] of expiries) {
+      for (const { position, size } of perps.values()) {
+        const listed = terms[position.asset]!
+        const amount = Math.abs(size)
+        const notional = amount * perpMark(position)
+        lines.push({
+          what: positionName(position, account.venue),
+          initial: notional * listed.perpInitial + amount * pegCharge(position.asset),
+          maintenance: notional * listed.perpMaintenance,
+        })
+      }
+      const expiries = new Map<string, { asset: string; expiryUs: number; forward: number; options: MarkedOption[] }>()
+      for (const { position, size } of options.values()) {
+        const { asset, expiryUs, right, strike, instrument } = position
+        const key = `${asset} ${expiryUs}`
+        const forward = view.forward(asset, expiryUs, instrument)
+        const expiry = expiries.get(key) ?? { asset, expiryUs, forward, options: [] }
+        expiries.set(key, expiry)
+        expiry.options.push({ right, strike, size, mark: markOf(position, view) })
+        const peg = pegCharge(asset)
+        if (size < 0 && !(peg <= 0)) {
+          const what = `stable coin below its peg ${positionName(position, account.venue)}`
+          lines.push({ what, initial: -size * peg, maintenance: 0 })
+        }
+      }
+      for (const { asset, expiryUs, forward, options } of expiries.values()) {
         const asked = deriveExpiryMargin(options, view.spot(asset), forward, terms[asset]!)
-        lines.push({ what: `options ${key}`, ...asked })
+        const when = new Date(expiryUs / 1000).toISOString().slice(0, 16)
+        lines.push({ what: `options ${asset} ${when}`, ...asked })
       }
       return marginReport(NAME, [pooled(CASH, CASH, equity, lines)], view)
     },

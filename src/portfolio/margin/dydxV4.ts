@@ -11,7 +11,8 @@
 
 import type { FuturePosition, Position, VenueAccount } from '../book.ts'
 import type { MarketView } from '../marketView.ts'
-import type { MarginEngine, MarginLine, MarginReport } from './marginEngine.ts'
+import { type HeldContract, holdContract } from './heldContracts.ts'
+import type { MarginEngine, MarginLine, MarginPool, MarginReport } from './marginEngine.ts'
 import { marginReport, pooled, positionName, refuseDebts, refusePosition, requireNumbers } from './marginReport.ts'
 import { WatchedView } from './watchedView.ts'
 
@@ -238,25 +239,31 @@ export function dydxV4(terms: Readonly<Record<string, DydxTerms>> = DYDX_TERMS):
       refuseDebts(NAME, account, (currency) => currency === CURRENCY)
       const view = new WatchedView(market)
       let equity = account.balances[CURRENCY] ?? 0
-      const lines: MarginLine[] = []
-      const isolated = []
-      for (const each of account.positions) {
-        const position = perpetual(each, account.venue, terms)
-        // The chain reckons with the oracle price; venues' marks are what stands for it here.
-        const mark = view.perpetual(account.venue, position.asset, position.instrument)
-        const notional = Math.abs(position.size) * mark
+      const cross = new Map<string, HeldContract<FuturePosition>>()
+      const isolated: MarginPool[] = []
+      // The chain reckons with the oracle price; venues' marks are what stands for it here.
+      const markOf = (position: FuturePosition) => view.perpetual(account.venue, position.asset, position.instrument)
+      const asked = (position: FuturePosition, size: number): MarginLine => {
+        const notional = size === 0 ? 0 : Math.abs(size) * markOf(position)
         const listed = terms[position.asset]!
-        const line: MarginLine = {
+        return {
           what: positionName(position, account.venue),
           initial: notional * dydxInitialFraction(listed),
           maintenance: notional * listed.maintenance,
         }
-        const profit = position.size * (mark - position.entry)
+      }
+      for (const each of account.positions) {
+        const position = perpetual(each, account.venue, terms)
+        const profit = position.size === 0 ? 0 : position.size * (markOf(position) - position.entry)
         if (position.isolatedMargin === undefined) {
           equity += profit
-          lines.push(line)
-        } else isolated.push(pooled(line.what, CURRENCY, position.isolatedMargin + profit, [line]))
+          holdContract(cross, position)
+        } else {
+          const line = asked(position, position.size)
+          isolated.push(pooled(line.what, CURRENCY, position.isolatedMargin + profit, [line]))
+        }
       }
+      const lines = [...cross.values()].map(({ position, size }) => asked(position, size))
       return marginReport(NAME, [pooled(CURRENCY, CURRENCY, equity, lines), ...isolated], view)
     },
   }

@@ -4,10 +4,11 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { FuturePosition, VenueAccount } from '../book.ts'
 import { SnapshotView } from '../marketView.ts'
+import { accountValue, positionValue } from '../valuation.ts'
 import { GMX_TERMS, type GmxTerms, gmxImpact, gmxLiquidationPrice, gmxMinCollateral, gmxV2 } from './gmxV2.ts'
 import { liquidationPrices } from './liquidation.ts'
 
-const terms: GmxTerms = { ...GMX_TERMS['ETH']!, impactFactor: 1e-9 }
+const terms: GmxTerms = { ...GMX_TERMS['ETH']!, minCollateralUsd: 5, impactFactor: 1e-9, impactMax: 0.005 }
 const engine = gmxV2({ ETH: terms })
 const market = new SnapshotView({ timeUs: 0, spot: { ETH: 3_000 } })
 const account = (size: number, isolatedMargin: number, settle = 'USDC'): VenueAccount => ({
@@ -58,3 +59,17 @@ test('cross margin and unlisted assets are refused, unknown prices liquidatable'
   const dark = engine.assess(account(1, 1_000), new SnapshotView({ timeUs: 0, spot: { BTC: 1 } }))
   expect([dark.liquidatable, dark.missing]).toEqual([true, ['perpetual gmx ETH']])
 })
+
+test('as listed, a dollar must remain and no impact counts: the venue caps it at nothing in liquidations', () => {
+  expect(gmxMinCollateral(100, GMX_TERMS['BTC']!)).toEqual({ initial: 1, maintenance: 1 })
+  expect(gmxImpact(1e9, { ...GMX_TERMS['BTC']!, impactFactor: 1e-9 })).toBe(0)
+})
+
+test('backed by coins, profit is dollars in margin and in worth alike', () => {
+  const risen = new SnapshotView({ timeUs: 0, spot: { ETH: 3_300 } })
+  for (const [size, settle] of [[10, 'ETH'], [-10, 'ETH'], [10, 'USDC']] as const) {
+    const held = account(size, settle === 'ETH' ? 2 : 6_000, settle)
+    expect(positionValue(held.positions[0]!, 'gmx', risen)).toBeCloseTo(300 * size, 9)
+    expect(accountValue(held, risen)).toBeCloseTo(engine.assess(held, risen).equity, 9)
+  }
+}) // biome-ignore format: one position a row

@@ -5,12 +5,13 @@
  * falls below a share of its size, or below a least amount of dollars. The impact counted is capped, and never in favour; the fee
  * of liquidation itself is charged afterwards and decides nothing.
  *
- * Sources: gmx-io/gmx-synthetics, PositionUtils (behaviour, not verified against the chain here); parameters are second-hand: values others
- * report to have read on Arbitrum in 2026 (minimum collateral factor 0.5 %, position fee 0.04 / 0.06 %). Pass what the chain says today.
+ * Sources: gmx-io/gmx-synthetics, PositionUtils.isPositionLiquidatable for the rules, config/markets.ts and config/general.ts for the
+ * parameters of Arbitrum, read November 2026; not verified against the chain. Pass what it says today.
  */
 
 import type { FuturePosition, Position, VenueAccount } from '../book.ts'
 import type { MarketView } from '../marketView.ts'
+import { futureDollars, futureMark } from '../valuation.ts'
 import type { MarginEngine, MarginPool, MarginReport } from './marginEngine.ts'
 import { marginReport, pooled, positionName, refuseDebts, refusePosition, requireNumbers } from './marginReport.ts'
 import { WatchedView } from './watchedView.ts'
@@ -33,16 +34,15 @@ export interface GmxTerms {
 const MAJOR: GmxTerms = {
   minCollateralFactor: 0.005,
   minCollateralFactorForLiquidation: 0.005,
-  minCollateralUsd: 5,
+  minCollateralUsd: 1,
   positionFee: 0.0006,
   impactFactor: 0,
   impactExponent: 2,
-  impactMax: 0.005,
+  impactMax: 0,
 }
 
 /**
- * By asset, without impact: its factor depends on the imbalance of the pool at the moment and is set by who has looked at it.
- * Source: second-hand, see the header; the cap on impact is an assumption; the 5 dollars are web3-ethereum-defi's constant.
+ * By asset, without impact: these markets' `maxPositionImpactFactorForLiquidations` is 0, so none counts against a position.
  */
 export const GMX_TERMS: Readonly<Record<string, GmxTerms>> = { BTC: MAJOR, ETH: MAJOR, SOL: MAJOR, LINK: MAJOR }
 
@@ -98,17 +98,21 @@ function perpetual(position: Position, venue: string, terms: Readonly<Record<str
   }
   if (!Object.hasOwn(terms, position.asset))
     return refusePosition(NAME, position, venue, 'its asset has no listed terms')
+  if (position.size !== 0 && !(position.entry > 0))
+    return refusePosition(NAME, position, venue, 'its size is counted at its entry, which is no price')
   return position
 }
 
 /**
  * The engine: a pool per position, in dollars. Its collateral is `isolatedMargin` units of `settle`, a dollar coin or the asset itself;
- * what closing costs is part of what is asked. Profit is in dollars whatever the collateral.
+ * what closing costs is part of what is asked. Profit is dollars
+ * whatever the collateral; where that is a dollar coin off its peg it is counted in that coin, as everywhere in a book, while the
+ * contract would count dollars.
  */
 export function gmxV2(terms: Readonly<Record<string, GmxTerms>> = GMX_TERMS): MarginEngine {
   return {
     name: NAME,
-    source: 'gmx-io/gmx-synthetics (behaviour); market parameters second-hand, 2026',
+    source: 'gmx-io/gmx-synthetics, PositionUtils and config/markets.ts, November 2026',
     assess(account: VenueAccount, market: MarketView): MarginReport {
       requireNumbers(account)
       refuseDebts(NAME, account, () => false)
@@ -117,8 +121,8 @@ export function gmxV2(terms: Readonly<Record<string, GmxTerms>> = GMX_TERMS): Ma
         const position = perpetual(each, account.venue, terms)
         const listed = terms[position.asset]!
         const size = Math.abs(position.size) * position.entry
-        const mark = view.perpetual(account.venue, position.asset, position.instrument)
-        const equity = position.isolatedMargin! * view.spot(position.settle) + position.size * (mark - position.entry)
+        const profit = size === 0 ? 0 : futureDollars(position, futureMark(position, account.venue, view), view)
+        const equity = position.isolatedMargin! * view.spot(position.settle) + profit
         const least = gmxMinCollateral(size, listed)
         const closing = size * listed.positionFee
         const impact = gmxImpact(size, listed)

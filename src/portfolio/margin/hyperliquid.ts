@@ -11,6 +11,7 @@
 
 import type { FuturePosition, Position, VenueAccount } from '../book.ts'
 import type { MarketView } from '../marketView.ts'
+import { type HeldContract, holdContract } from './heldContracts.ts'
 import type { MarginEngine, MarginLine, MarginPool, MarginReport } from './marginEngine.ts'
 import { marginReport, pooled, positionName, refuseDebts, refusePosition, requireNumbers } from './marginReport.ts'
 import { WatchedView } from './watchedView.ts'
@@ -221,6 +222,9 @@ function perpetual(position: Position, venue: string, tiers: Readonly<Record<str
   return position
 }
 
+/** Share of notional that must be left by whoever withdraws. Source: hyperliquid.gitbook.io, "Margining", as two sites quote it. */
+const LEFT_BY_WITHDRAWALS = 0.1
+
 /**
  * The engine. The account's USDC backs its cross positions; an isolated one has what was set aside for it. Spot coins back
  * nothing.
@@ -238,26 +242,37 @@ export function hyperliquid(
       refuseDebts(NAME, account, (currency) => currency === CURRENCY)
       const view = new WatchedView(market)
       let crossEquity = account.balances[CURRENCY] ?? 0
-      const crossLines: MarginLine[] = []
+      const cross = new Map<string, HeldContract<FuturePosition>>()
       const isolated: MarginPool[] = []
+      const markOf = (position: FuturePosition) => view.perpetual(account.venue, position.asset, position.instrument)
+      const poolOf = (name: string, equity: number, held: Iterable<HeldContract<FuturePosition>>): MarginPool => {
+        const lines: MarginLine[] = []
+        let notionals = 0
+        for (const { position, size, leverage } of held) {
+          const notional = size === 0 ? 0 : Math.abs(size) * markOf(position)
+          notionals += notional
+          lines.push({
+            what: positionName(position, account.venue),
+            initial: hyperliquidInitial(tiers[position.asset]!, notional, leverage),
+            maintenance: hyperliquidMaintenance(tiers[position.asset]!, notional),
+          })
+        }
+        const pool = pooled(name, CURRENCY, equity, lines)
+        return { ...pool, toWithdraw: Math.max(pool.initial, LEFT_BY_WITHDRAWALS * notionals) }
+      }
       for (const each of account.positions) {
         const position = perpetual(each, account.venue, tiers)
-        const mark = view.perpetual(account.venue, position.asset, position.instrument)
-        const notional = Math.abs(position.size) * mark
-        const line: MarginLine = {
-          what: positionName(position, account.venue),
-          initial: hyperliquidInitial(tiers[position.asset]!, notional, position.leverage),
-          maintenance: hyperliquidMaintenance(tiers[position.asset]!, notional),
-        }
-        const profit = position.size * (mark - position.entry)
+        const profit = position.size === 0 ? 0 : position.size * (markOf(position) - position.entry)
         if (position.isolatedMargin === undefined) {
           crossEquity += profit
-          crossLines.push(line)
+          holdContract(cross, position)
         } else {
-          isolated.push(pooled(line.what, CURRENCY, position.isolatedMargin + profit, [line]))
+          const { size, leverage, isolatedMargin } = position
+          const held = { position, size, ...(leverage !== undefined && { leverage }) }
+          isolated.push(poolOf(positionName(position, account.venue), isolatedMargin + profit, [held]))
         }
       }
-      return marginReport(NAME, [pooled(CURRENCY, CURRENCY, crossEquity, crossLines), ...isolated], view)
+      return marginReport(NAME, [poolOf(CURRENCY, crossEquity, cross.values()), ...isolated], view)
     },
   }
 }

@@ -21,6 +21,8 @@ export interface MarginPool {
   readonly equity: number
   /** What is asked before anything may be opened or withdrawn. */
   readonly initial: number
+  /** What must be left by whoever withdraws, where a venue asks more for that than `initial`. */
+  readonly toWithdraw?: number
   /** Below this the venue liquidates. */
   readonly maintenance: number
   readonly lines: readonly MarginLine[]

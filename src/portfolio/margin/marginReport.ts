@@ -23,6 +23,8 @@ export function marginReport(engine: string, pools: readonly MarginPool[], marke
   let initial = 0
   let maintenance = 0
   for (const pool of pools) {
+    // Nothing held and nothing asked is nothing at any price, known or not.
+    if (pool.equity === 0 && pool.initial === 0 && pool.maintenance === 0) continue
     const dollars = market.spot(pool.currency)
     equity += pool.equity * dollars
     initial += pool.initial * dollars
@@ -91,13 +93,44 @@ export function refuseDebts(engine: string, account: VenueAccount, lends: (curre
 /** The last moment a date can be written of, microseconds since 1970. */
 const TIME_MAX_US = 8.64e21
 
+/** Name of a figure that is a number and yet none of its kind: a margin made of it would pass for one. */
+function impossible(
+  position: Position,
+): 'strike' | 'right' | 'leverage' | 'entry' | 'loanToValue' | 'liquidationThreshold' | undefined {
+  switch (position.kind) {
+    case 'option':
+      if (!(position.strike > 0)) return 'strike'
+      return position.right === 1 || position.right === -1 ? undefined : 'right'
+    case 'perp':
+    case 'future':
+      if (position.leverage !== undefined && !(position.leverage > 0)) return 'leverage'
+      return position.payoff === 'inverse' && position.size !== 0 && !(position.entry > 0) ? 'entry' : undefined
+    case 'supply': {
+      const share = (figure = 0) => figure >= 0 && figure <= 1
+      if (!share(position.loanToValue)) return 'loanToValue'
+      return share(position.liquidationThreshold) ? undefined : 'liquidationThreshold'
+    }
+    default:
+      return undefined
+  }
+}
+
 /**
- * Refuses sizes and entries that are no numbers, and expiries that are no time: they would make a margin that is none.
+ * Refuses sizes and entries that are no numbers, expiries that are no time, and figures no contract has (a strike of nothing, a leverage
+ * below zero, a threshold above the whole): they would make a margin that is none.
  *
  * @throws {GimbalError} `argument-invalid` naming the position and the figure.
  */
 export function requireNumbers(account: VenueAccount): void {
   for (const position of account.positions) {
+    const wrong = impossible(position)
+    if (wrong !== undefined) {
+      throw new GimbalError('argument-invalid', 'A position holds a figure that no contract has', {
+        position: positionName(position, account.venue),
+        figure: wrong,
+        value: position[wrong as keyof Position] as unknown as number,
+      })
+    }
     // Walked by name without lists of pairs: optimisers ask about the same hundred positions a thousand times.
     for (const what in position) {
       const figure = position[what as keyof Position] as unknown

@@ -137,3 +137,39 @@ test('an option is margined on what its own venue says of it, not on what anothe
     expect(both, name).toEqual(own)
   }
 })
+
+test('a position of no size, or a balance of none, is nothing at any price: an unknown one makes no account liquidatable', () => {
+  const dark = new SnapshotView({ timeUs: 0, spot: { BTC: 90_000 } })
+  for (const name of MARGIN_ENGINES) {
+    const held = accounts[name]!(0, 1_000)
+    const none = { ...held, balances: { ...held.balances, WIF: 0 } }
+    const report = marginEngine(name).assess(none, dark)
+    expect([name, report.liquidatable, report.equity, report.missing]).toEqual([name, false, 1_000, []])
+  }
+})
+
+test('figures no contract has are refused by name, not reckoned with', () => {
+  const refused = (name: string, position: Position, figure: string) => {
+    const facts = expect.objectContaining({ figure })
+    const account = { venue: 'v', balances: { USDC: 1_000 }, positions: [position] }
+    expect(() => marginEngine(name).assess(account, market), `${name} ${figure}`).toThrow(
+      expect.objectContaining({ code: 'argument-invalid', facts }),
+    )
+  }
+  for (const leverage of [0, -5]) refused('hyperliquid', { ...perp, leverage }, 'leverage')
+  for (const name of ['derive-standard', 'derive-portfolio', 'deribit-standard', 'deribit-portfolio']) {
+    for (const strike of [0, -1]) refused(name, { ...option(CALL, -1), strike } as Position, 'strike')
+    refused(name, { ...option(CALL, -1), right: 0 } as unknown as Position, 'right')
+  }
+  for (const name of ['deribit-standard', 'deribit-portfolio'])
+    refused(name, { ...perp, payoff: 'inverse', settle: 'BTC', entry: 0 }, 'entry')
+  const supply: Position = { kind: 'supply', asset: 'ETH', amount: 1, rate: 0 }
+  for (const share of [-0.1, 1.2]) {
+    refused('aave-v3', { ...supply, liquidationThreshold: share }, 'liquidationThreshold')
+    refused('aave-v3', { ...supply, loanToValue: share, liquidationThreshold: 0.8 }, 'loanToValue')
+  }
+  const gmx = { ...perp, isolatedMargin: 100, entry: 0 }
+  expect(() => marginEngine('gmx-v2').assess({ venue: 'v', balances: {}, positions: [gmx] }, market)).toThrow(
+    expect.objectContaining({ code: 'margin-unsupported' }),
+  )
+})

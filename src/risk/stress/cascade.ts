@@ -17,7 +17,8 @@ import type { Book, Position } from '../../portfolio/book.ts'
 import { marginEngine } from '../../portfolio/margin/registry.ts'
 import type { MarketView } from '../../portfolio/marketView.ts'
 import { missingPrices, positionName } from '../../portfolio/positionGreeks.ts'
-import { futureMark, positionValue } from '../../portfolio/valuation.ts'
+import { futureMark, owedUnit, positionValue } from '../../portfolio/valuation.ts'
+import type { FlattenLeaves } from '../riskConfig.ts'
 import { HeldBook, type Losses } from './heldBook.ts'
 import { liquidateAccount } from './liquidate.ts'
 import { meetCalls, receiveTransfers } from './marginCalls.ts'
@@ -139,7 +140,8 @@ class Cascade {
   readonly #lasting = new Map<string, number>()
   readonly #path: CascadeMoment[] = []
   readonly #profit = new Map<string, number>()
-  /** Flattens asked for and not done: asked again at every moment, as the gate does. */
+  /** Flattens asked for, by asset ('' for all), and those of them not done: asked again at every moment, as the gate does. */
+  readonly #flattens = new Map<string, FlattenLeaves>()
   readonly #pending = new Set<string>()
   readonly #acted: string[] = []
   #paused = false
@@ -310,18 +312,18 @@ class Cascade {
     this.#paused = true
     if (act === 'halt') this.#halted = true
     if (act !== 'flatten') return
+    this.#flattens.set(asset ?? '', ('leaves' in demand ? demand.leaves : undefined) ?? 'coin-hedges')
     this.#pending.add(asset ?? '')
     this.#repeatFlattens(moment)
   }
 
   #repeatFlattens(moment: StressMoment): void {
-    for (const asset of this.#pending) {
-      let done = true
-      for (const account of this.#book.accounts) {
-        if (!flatten(moment, account, asset === '' ? undefined : asset)) done = false
+    for (const [asset, leaves] of this.#flattens) {
+      if (!flatten(moment, asset === '' ? undefined : asset, leaves)) {
+        this.#pending.add(asset)
+        continue
       }
-      if (!done) continue
-      // Nothing is left that a hedge would answer; were it still pending, no hedge of other assets would be allowed either.
+      // Nothing is left that a new hedge would answer; were it still pending, no hedge of other assets would be allowed either.
       this.#pending.delete(asset)
       if (asset === '') this.#halted = true
     }
@@ -467,7 +469,7 @@ function fundingPaid(position: Position, venue: string, market: MarketView, days
   if (rate === 0) return 0
   const notional =
     position.payoff === 'linear'
-      ? position.size * futureMark(position, venue, market) * market.spot(position.settle)
+      ? position.size * futureMark(position, venue, market) * owedUnit(position, market)
       : position.size
   return notional * rate * days
 }
