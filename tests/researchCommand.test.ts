@@ -180,6 +180,7 @@ describe('what is learnt is traded on', () => {
       `${TARGET}-variance-4h-research`,
       `${TARGET}-variance-4h-research-walk`,
       `${TARGET}-turbulence-1h-research`,
+      `${TARGET}-turbulence-1h-research-walk`,
     ])
     expect(backtests.map(({ told, setting }: BacktestComparison) => [told, setting])).toEqual([
       [['variance'], 'volatilityFrom=model forecastHours=4'],
@@ -193,11 +194,15 @@ describe('what is learnt is traded on', () => {
       expect(fromUs).toBeGreaterThanOrEqual(skill[0].fromUs)
     }
     const registry = new ModelRegistry(at('models-traded'))
-    const { trained, parents } = registry.find(models[2].id).artifact
-    expect(trained.toUs).toBeLessThanOrEqual(skill[0].fromUs)
+    const { model, parents } = registry.find(models[3].id).artifact
+    const steps = model.kind === 'sequence' ? model.steps : []
+    expect(steps).toHaveLength(3)
+    expect(steps[0]!.learnt.knownUs).toBeLessThanOrEqual(skill[0].fromUs)
     expect(parents).toEqual([])
-    for (const { id } of models.slice(0, 2)) expect(registry.find(id).artifact.parents).toEqual([models[2].id])
-    expect(notes.join(' ')).toContain(`The model of turbulence (${TARGET}-turbulence-1h-research) was fitted to`)
+    for (const { id } of models.slice(0, 2)) expect(registry.find(id).artifact.parents).toEqual([models[3].id])
+    expect(notes.join(' ')).toContain(
+      `The model of turbulence (${TARGET}-turbulence-1h-research-walk) was fitted 3 times`,
+    )
     expect(verdict.reasons.at(-1)).toMatch(/^volatility-target told of turbulence: .*; deepest fall .* % against .* %$/)
   })
 
@@ -246,7 +251,7 @@ describe('what is learnt is traded on', () => {
     expect([name, turbulence.name]).toEqual([`${TARGET}-variance-4h-train`, `${TARGET}-turbulence-1h-train`])
     const registry = new ModelRegistry(at('models-traded'))
     for (const { artifact } of registry.list()) expect(registry.find(artifact.name).artifact.id).toBe(artifact.id)
-    expect(registry.find(name).artifact.parents).toEqual([turbulence.id])
+    expect(registry.find(name).artifact.parents).toEqual([])
   })
 
   test('by whoever names the model, and by two of one forecast only when one of them is left out', async () => {
@@ -256,7 +261,7 @@ describe('what is learnt is traded on', () => {
         ...['--set', 'targetYearly=0.05', ...MODELS, ...args],
       )
     const model = (name: string) => ['--model', `${TARGET}-${name}`]
-    const cut = ['--set', 'turbulenceCut=0.5', ...model('turbulence-1h-research')]
+    const cut = ['--set', 'turbulenceCut=0.5', ...model('turbulence-1h-research-walk')]
     const forecast = ['--set', 'volatilityFrom=model', '--set', 'forecastHours=4']
     const walk = [...forecast, ...model('variance-4h-research-walk')]
     const [calmed, twice] = await Promise.all([

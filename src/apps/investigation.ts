@@ -6,7 +6,7 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { assert, GimbalError } from '../core/errors.ts'
+import { GimbalError } from '../core/errors.ts'
 import type { Artifact } from '../models/artifact.ts'
 import type { Quantity } from '../models/forecast.ts'
 import { TreeThreads } from '../models/trees/treeThreads.ts'
@@ -28,14 +28,14 @@ import {
   type ResearchOutcome,
   runResearch,
 } from './researchJob.ts'
-import { finalModel, register, walkModelOf } from './researchModels.ts'
+import { finalModel, register, trainingsOf, walkModelOf } from './researchModels.ts'
 import { openStudyData, type StudyData, type StudyDataOptions } from './studyData.ts'
 import {
   type FittedRegimes,
   recordWithRegimes,
   regimeTimeline,
-  type TurbulenceModel,
-  turbulenceModel,
+  type TurbulenceModels,
+  turbulenceModels,
   turbulenceNote,
 } from './studyRegimes.ts'
 import { count, lengthOption, shareOption, span, type Terminal, wholeOption } from './terminal.ts'
@@ -112,7 +112,7 @@ interface Recorded {
 interface Learnt extends ResearchOutcome {
   readonly placebos: readonly PlaceboRow[]
   readonly leaks: readonly Leak[] | null
-  readonly turbulence: TurbulenceModel | undefined
+  readonly turbulence: TurbulenceModels | undefined
   /** The walk-forwards as models: what was judged, and is traded. */
   readonly walked: readonly Artifact[]
   /** Everything the registry was given. */
@@ -227,12 +227,17 @@ async function learn(inquiry: Inquiry, { questions, stepUs, dataset, regimes }: 
   const placebos = [...outcome.placebos]
   if (plan.placebos)
     placebos.push(await noisePlacebo(study, dataset.features, stepUs, questions[0]!, plan, turn, threads))
-  const turbulence = regimes && turbulenceModel(dataset, regimes, plan.seed, 'research')
-  // Their features hold the regimes' parameters.
-  const details = { seed: plan.seed, parents: turbulence ? [turbulence.artifact.id] : [] }
+  const turbulence =
+    regimes && (await turbulenceModels(dataset, regimes, trainingsOf(outcome.results[0]!), plan.seed, 'research', turn))
+  // Their features hold the parameters of the first fit.
+  const details = { seed: plan.seed, parents: turbulence ? [turbulence.walk.id] : [] }
   const final = outcome.results.map((result) => finalModel(dataset, result, { ...details, madeBy: 'research' }))
   const walked = outcome.results.map((result) => walkModelOf(dataset, result, { ...details, madeBy: 'research-walk' }))
-  const models = register(options.models, [...final, ...walked, ...(turbulence ? [turbulence.artifact] : [])])
+  const models = register(options.models, [
+    ...final,
+    ...walked,
+    ...(turbulence ? [turbulence.final, turbulence.walk] : []),
+  ])
   return { ...outcome, placebos, leaks, turbulence, walked, models }
 }
 
@@ -240,17 +245,13 @@ async function learn(inquiry: Inquiry, { questions, stepUs, dataset, regimes }: 
 async function trade(inquiry: Inquiry, { results, walked, turbulence }: Learnt): Promise<Traded> {
   const { terminal, options, wish, study, ledgerPath, date, signal } = inquiry
   const judgedFromUs = Math.max(...results.map(({ skill }) => skill.fromUs))
-  assert(
-    turbulence === undefined || turbulence.untilUs <= judgedFromUs,
-    'regimes are fitted to what was known before the judged span',
-  )
   const questions = results.map(({ question }) => question)
   const traded = await tradeOnModels({
-    pairs: pairsFor(study, questions, turbulence?.artifact.horizonUs),
+    pairs: pairsFor(study, questions, turbulence?.walk.horizonUs),
     risk: options.risk,
     dataPlan: study.plan,
     data: study.data,
-    models: [...walked, ...(turbulence ? [turbulence.artifact] : [])],
+    models: [...walked, ...(turbulence ? [turbulence.walk] : [])],
     judgedFromUs,
     seed: wish.plan.seed,
     folder: join(options.out, 'runs'),
@@ -316,7 +317,7 @@ function resultOf(
           ({ question, unfitted }) =>
             `${question.quantity} over ${span(question.horizonUs)}: these data are too few to fit ${unfitted.join(', ')}, which judge nothing.`,
         ),
-      ...(turbulence ? [turbulenceNote(turbulence)] : []),
+      ...(turbulence ? [turbulenceNote(turbulence, turbulence.walk.name)] : []),
       ...(options.trade
         ? [
             'Trading used the fits that were judged: each from the moment it was trained until the next. Before the first nothing was forecast: a policy goes by the past then, or holds nothing.',

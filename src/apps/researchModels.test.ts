@@ -8,6 +8,7 @@
 
 import { beforeAll, describe, expect, test } from 'vitest'
 import { Random } from '../core/random.ts'
+import { HiddenMarkovFilter } from '../features/regimeFilter.ts'
 import { MarketState } from '../market/marketState.ts'
 import { MergedTape } from '../market/tape.ts'
 import { type Artifact, ArtifactForecaster, artifactText, parseArtifact } from '../models/artifact.ts'
@@ -17,14 +18,14 @@ import { DEFAULT_LEARNER } from '../research/forecastLearner.ts'
 import { type QuestionResult, researchQuestion } from '../research/researchRun.ts'
 import { judgedFromUs } from '../research/study.ts'
 import { startColumns } from './researchJob.ts'
-import { finalModel, modelName, walkModelOf } from './researchModels.ts'
+import { finalModel, modelName, trainingsOf, walkModelOf } from './researchModels.ts'
 import { openStudyData, type StudyData } from './studyData.ts'
 import {
   type FittedRegimes,
   fitRegimes,
   recordWithRegimes,
-  type TurbulenceModel,
-  turbulenceModel,
+  type TurbulenceModels,
+  turbulenceModels,
   turbulenceNote,
 } from './studyRegimes.ts'
 import { Terminal } from './terminal.ts'
@@ -43,7 +44,7 @@ let dataset: Dataset
 let regimes: FittedRegimes
 let result: QuestionResult
 let walked: Artifact
-let turbulence: TurbulenceModel
+let turbulence: TurbulenceModels
 
 beforeAll(async () => {
   const options = { instrument: [], seed: String(SEED), minutes: '55', feature: [] }
@@ -69,8 +70,8 @@ beforeAll(async () => {
     { ...plan, configurations: [{ ...DEFAULT_LEARNER, trees, baseColumns }], seed: SEED },
     async () => {},
   )
-  turbulence = turbulenceModel(dataset, regimes, SEED, 'research')
-  walked = walkModelOf(dataset, result, { seed: SEED, madeBy: 'research-walk', parents: [turbulence.artifact.id] })
+  turbulence = await turbulenceModels(dataset, regimes, trainingsOf(result), SEED, 'research', async () => {})
+  walked = walkModelOf(dataset, result, { seed: SEED, madeBy: 'research-walk', parents: [turbulence.walk.id] })
 }, 60_000)
 
 /** What models say over the study's tape: for each, value by time of the sample. */
@@ -99,7 +100,7 @@ function said(...artifacts: Artifact[]): Map<number, number>[] {
 }
 
 test('a run hears of each sample what the walk-forward was judged by there, and of its regimes what was recorded', () => {
-  const [variance, probability] = said(walked, turbulence.artifact) as [Map<number, number>, Map<number, number>]
+  const [variance, probability] = said(walked, turbulence.walk) as [Map<number, number>, Map<number, number>]
   const { walk } = result
   const expected = (timeUs: number) => walk.forecast[dataset.timesUs.indexOf(timeUs)]!
   const firstUs = walk.windows[0]!.trainedUs
@@ -115,16 +116,38 @@ test('a run hears of each sample what the walk-forward was judged by there, and 
     }
   }
   expect(heard).toBeGreaterThan(250)
+  // Of the first fit what was recorded with it; of each later one what its own filter makes of the whole past.
   const column = dataset.table.columns[dataset.table.names.indexOf('regime/state-3')]!
-  let compared = 0
+  const fits = trainingsOf(result).map((fromUs) => ({ fromUs, turbulent: filtered(fromUs) }))
+  const compared = fits.map(() => 0)
   for (const [timeUs, value] of probability) {
+    const at = fits.findLastIndex(({ fromUs }) => fromUs <= timeUs)
+    if (at < 0) expect(value, `at ${timeUs}`).toBeNaN()
     const row = dataset.timesUs.indexOf(timeUs)
-    if (row < 0) continue
-    expect(value, `at ${timeUs}`).toBe(column[row])
-    if (value >= 0) compared++
+    if (at === 0 && row >= 0) expect(value, `at ${timeUs}`).toBe(column[row])
+    const expected = fits[at]?.turbulent.get(timeUs)
+    if (expected === undefined) continue
+    expect(Math.abs(value - expected), `at ${timeUs}`).toBeLessThan(1e-6)
+    compared[at]!++
   }
-  expect(compared).toBeGreaterThan(80)
+  for (const each of compared) expect(each).toBeGreaterThan(20)
 })
+
+/** Probability of turbulence by time, from a filter of its own fitted to what was known before a moment. */
+function filtered(fromUs: number): Map<number, number> {
+  const { path } = dataset
+  const { parameters } = fitRegimes(path, fromUs - 1, regimes.stepUs, SEED)!
+  const filter = new HiddenMarkovFilter(parameters)
+  const found = new Map<number, number>()
+  const every = regimes.stepUs / path.stepUs
+  // The engine's clock ticks at whole multiples of the step.
+  const first = (regimes.stepUs - (path.startUs % regimes.stepUs)) / path.stepUs
+  for (let at = first + every; at < path.points; at += every) {
+    filter.update(Math.log(path.price[at]! / path.price[at - every]!))
+    found.set(path.startUs + at * path.stepUs, filter.probabilities[2]!)
+  }
+  return found
+}
 
 describe('the fits of a walk', () => {
   test('answer from when they were trained, later than everything they learnt from was known', () => {
@@ -146,15 +169,16 @@ describe('the fits of a walk', () => {
   test('are another model than the one fitted to everything, under another name, of the same parents', () => {
     const final = finalModel(dataset, result, { seed: SEED, madeBy: 'research', parents: walked.parents })
     const trained = finalModel(dataset, result, { seed: SEED, madeBy: 'train', parents: walked.parents })
-    const names = [final, trained, walked, turbulence.artifact].map(({ name }) => name)
+    const names = [final, trained, walked, turbulence.final, turbulence.walk].map(({ name }) => name)
     const target = 'eth-usdc-perp@generated-north'
     expect(names).toEqual([
       `${target}-variance-10s-research`,
       `${target}-variance-10s-train`,
       `${target}-variance-10s-research-walk`,
       `${target}-turbulence-10s-research`,
+      `${target}-turbulence-10s-research-walk`,
     ])
-    expect(walked.parents).toEqual([turbulence.artifact.id])
+    expect(walked.parents).toEqual([turbulence.walk.id])
     expect(final.trained.toUs).toBeGreaterThan(walked.trained.toUs)
   })
 
@@ -174,11 +198,11 @@ describe('the fits of a walk', () => {
 
 describe('regimes', () => {
   test('are fitted to what was known before any sample is judged: what comes later changes nothing', () => {
-    const untilUs = judgedFromUs(dataset.timesUs, FIRST_SHARE)
+    const untilUs = judgedFromUs(dataset.timesUs, FIRST_SHARE) - 1
     expect(regimes.untilUs).toBeLessThanOrEqual(untilUs)
     expect(untilUs - regimes.untilUs).toBeLessThan(regimes.stepUs)
     expect(result.skill.fromUs).toBeGreaterThanOrEqual(untilUs)
-    expect(turbulence.artifact.trained.toUs).toBe(regimes.untilUs)
+    expect(stepsOf(turbulence.walk)[0]!.learnt).toMatchObject({ knownUs: regimes.untilUs, rows: regimes.returns })
     const { path } = dataset
     const price = path.price.slice()
     const random = new Random(1)
@@ -195,28 +219,69 @@ describe('regimes', () => {
     expect(fitRegimes(dataset.path, dataset.path.startUs + 150 * 10e6, regimes.stepUs, SEED)).toBeUndefined()
   })
 
-  test('as a model say what they were judged on, and never leave their range: the wildest moment is theirs', () => {
-    const { artifact, skill } = turbulence
-    expect(artifact).toMatchObject({
-      quantity: 'turbulence',
-      unit: 'probability',
-      horizonUs: 10e6,
-      model: { kind: 'column', column: 'regime/state-3' },
-      trained: { datasetHash: dataset.hash, dataHash: dataset.source.dataHash, rows: regimes.returns },
-    })
-    expect(artifact.metrics.map(({ name, value }) => [name, value])).toEqual([
-      ['log density over one variance', skill!.overOne.mean],
-      ['log density over EWMA 0.94', skill!.overMoving.mean],
-      ['variance when turbulent over when not', skill!.spread],
-      ['mean probability', skill!.turbulent],
-    ])
-    expect(turbulenceNote(turbulence)).toContain(`fitted to ${regimes.returns} returns of 10 s`)
-    const names = artifact.range.names.length
-    const into = { timeUs: 0, value: 0, low: 0, high: 0, outside: 1 }
-    const forecaster = new ArtifactForecaster(artifact)
-    for (const figure of [0, 1, 1e9, Number.NaN]) {
-      forecaster.forecast(new Float64Array(names).fill(figure), into as never)
-      expect(into.outside).toBe(0)
+  test('are fitted again at every training of the walk, to what was known before and to nothing else', async () => {
+    const steps = stepsOf(turbulence.walk)
+    expect(steps.map(({ fromUs }) => fromUs)).toEqual(trainingsOf(result))
+    const { path } = dataset
+    for (const [index, { fromUs, learnt, model }] of steps.entries()) {
+      expect(learnt.knownUs).toBeLessThan(fromUs)
+      expect(fromUs - learnt.knownUs).toBeLessThanOrEqual(regimes.stepUs)
+      expect(model).toMatchObject({ kind: 'column', column: `fit-${index + 1}/regime/state-3` })
     }
+    const variances = turbulence.walk.features.features.map(({ settings }) => settings!['variances'])
+    expect(new Set(variances).size).toBe(steps.length)
+    // Other prices from the second training on: the third fit is another one, the first two are not.
+    const price = path.price.map((value, at) =>
+      path.startUs + at * path.stepUs >= steps[1]!.fromUs ? value ** 1.01 : value,
+    )
+    const other = await turbulenceModels(
+      { ...dataset, path: { ...path, price } },
+      regimes,
+      trainingsOf(result),
+      SEED,
+      'research',
+      async () => {},
+    )
+    const changed = other.walk.features.features.map(
+      ({ settings }, index) => settings!['variances'] !== variances[index],
+    )
+    expect(changed).toEqual([false, false, true])
+  })
+
+  test('as models say what they were judged on, and never leave their range: the wildest moment is theirs', () => {
+    const { walk, final, skill } = turbulence
+    expect(walk.model.kind).toBe('sequence')
+    expect(final.model).toMatchObject({ kind: 'column', column: 'regime/state-3' })
+    expect(final.trained.rows).toBeGreaterThan(walk.trained.rows)
+    expect(skill!.steps).toBe(final.trained.rows - Math.ceil((trainingsOf(result)[0]! - dataset.path.startUs) / 10e6))
+    for (const artifact of [walk, final]) {
+      expect(artifact).toMatchObject({
+        quantity: 'turbulence',
+        unit: 'probability',
+        horizonUs: 10e6,
+        trained: { datasetHash: dataset.hash, dataHash: dataset.source.dataHash },
+      })
+      expect(artifact.metrics.map(({ name, value }) => [name, value])).toEqual([
+        ['log density over one variance', skill!.overOne.mean],
+        ['log density over EWMA 0.94', skill!.overMoving.mean],
+        ['variance when turbulent over when not', skill!.spread],
+        ['mean probability', skill!.turbulent],
+      ])
+      const names = artifact.range.names.length
+      const into = { timeUs: walk.trained.toUs + 1e9, value: 0, low: 0, high: 0, outside: 1 }
+      const forecaster = new ArtifactForecaster(artifact)
+      for (const figure of [0, 1, 1e9, Number.NaN]) {
+        forecaster.forecast(new Float64Array(names).fill(figure), into as never)
+        expect(into.outside).toBe(0)
+      }
+    }
+    expect(turbulenceNote(turbulence, walk.name)).toContain(
+      `was fitted 3 times, each time to all returns of 10 s known by then, the first time to ${regimes.returns} of them`,
+    )
   })
 })
+
+function stepsOf({ model }: Artifact) {
+  expect(model.kind).toBe('sequence')
+  return model.kind === 'sequence' ? model.steps : []
+}

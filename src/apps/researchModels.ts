@@ -78,6 +78,11 @@ export function walkModelOf(dataset: Dataset, result: QuestionResult, details: M
   })
 }
 
+/** Moments at which the fits of a walk were trained. */
+export function trainingsOf({ walk }: Pick<QuestionResult, 'walk'>): number[] {
+  return walk.windows.map(({ trainedUs }) => trainedUs)
+}
+
 function answerOf(dataset: Dataset, fitted: FittedForecast, rows: readonly number[]) {
   return {
     scale: fitted.scale,

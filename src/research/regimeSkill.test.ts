@@ -8,7 +8,7 @@
 import { describe, expect, test } from 'vitest'
 import { Random } from '../core/random.ts'
 import type { HiddenMarkovParameters } from '../features/regimeFilter.ts'
-import { judgeRegimes } from './regimeSkill.ts'
+import { judgeRegimes, judgeRegimeWalk } from './regimeSkill.ts'
 
 const [CALM, WILD] = [1e-8, 9e-8]
 const TWO: HiddenMarkovParameters = {
@@ -95,4 +95,27 @@ test('nothing is said of too few returns, or of a market that stood still while 
   expect(judgeRegimes(TWO, market(149, 1, false), 100, new Random(1))).toBeNull()
   expect(judgeRegimes(TWO, market(150, 1, false), 100, new Random(1))).not.toBeNull()
   expect(judgeRegimes(TWO, new Float64Array(500), 100, new Random(1))).toBeNull()
+})
+
+test('of regimes fitted again and again each return is judged by the last fit before it, which heard all of the past', () => {
+  const returns = market(6000, 3, false)
+  const other = { ...TWO, variances: [1.3 * CALM, 0.8 * WILD] }
+  const walk = judgeRegimeWalk(
+    [
+      { parameters: TWO, fitted: 2000, from: 2003 },
+      { parameters: other, fitted: 4000, from: 4003 },
+    ],
+    returns,
+    new Random(1),
+  )!
+  const first = judgeRegimeWalk(
+    [{ parameters: TWO, fitted: 2000, from: 2003 }],
+    returns.subarray(0, 4003),
+    new Random(1),
+  )!
+  const second = judgeRegimeWalk([{ parameters: other, fitted: 4000, from: 4003 }], returns, new Random(1))!
+  expect([first.steps, second.steps, walk.steps]).toEqual([2000, 1997, 3997])
+  for (const gain of ['overOne', 'overMoving'] as const)
+    expect(walk[gain].mean).toBeCloseTo((2000 * first[gain].mean + 1997 * second[gain].mean) / 3997, 10)
+  expect(walk.turbulent).toBeCloseTo((2000 * first.turbulent + 1997 * second.turbulent) / 3997, 12)
 })

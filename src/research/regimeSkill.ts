@@ -41,6 +41,15 @@ const FLOOR = 1e-4
 /** Fewest returns of which anything is said. */
 const LEAST = 50
 
+/** Regimes fitted at one moment of a walk. */
+export interface RegimeFit {
+  readonly parameters: HiddenMarkovParameters
+  /** Returns it was fitted to, from the first on. */
+  readonly fitted: number
+  /** First return it is judged on, `fitted` or later. */
+  readonly from: number
+}
+
 /**
  * Judges regimes on the returns after those they were fitted to, each step by the filter that heard all before it.
  *
@@ -54,29 +63,42 @@ export function judgeRegimes(
   fitted: number,
   random: Random,
 ): RegimeSkill | null {
-  const variance = meanSquare(returns.subarray(0, fitted))
-  if (!(variance > 0)) return null
-  const filter = new HiddenMarkovFilter(parameters)
-  const last = filter.states - 1
-  let moving = variance
+  return judgeRegimeWalk([{ parameters, fitted, from: fitted }], returns, random)
+}
+
+/**
+ * The same for regimes fitted again and again: each return is judged by the last fit before it, whose filter has heard the
+ * market from the first return on, as it would have in a run. The one variance is that of what this fit was fitted to.
+ *
+ * @param fits At least one, in order of time.
+ */
+export function judgeRegimeWalk(fits: readonly RegimeFit[], returns: Float64Array, random: Random): RegimeSkill | null {
   const overOne: number[] = []
   const overMoving: number[] = []
   let [wild, wildWeight, calm, calmWeight, sum] = [0, 0, 0, 0, 0]
-  for (let t = 0; t < returns.length; t++) {
-    const before = filter.probabilities[last]!
-    const r = returns[t]!
-    filter.update(r)
-    if (Number.isNaN(r)) continue
-    if (t >= fitted) {
-      overOne.push(filter.logDensity - logDensity(r, variance))
-      overMoving.push(filter.logDensity - logDensity(r, Math.max(moving, FLOOR * variance)))
-      wild += before * r * r
-      wildWeight += before
-      calm += (1 - before) * r * r
-      calmWeight += 1 - before
-      sum += filter.probabilities[last]!
+  for (const [index, { parameters, fitted, from }] of fits.entries()) {
+    const until = fits[index + 1]?.from ?? returns.length
+    const variance = meanSquare(returns.subarray(0, fitted))
+    if (!(variance > 0)) return null
+    const filter = new HiddenMarkovFilter(parameters)
+    const last = filter.states - 1
+    let moving = meanSquare(returns.subarray(0, fits[0]!.fitted))
+    for (let t = 0; t < until; t++) {
+      const before = filter.probabilities[last]!
+      const r = returns[t]!
+      filter.update(r)
+      if (Number.isNaN(r)) continue
+      if (t >= from) {
+        overOne.push(filter.logDensity - logDensity(r, variance))
+        overMoving.push(filter.logDensity - logDensity(r, Math.max(moving, FLOOR * variance)))
+        wild += before * r * r
+        wildWeight += before
+        calm += (1 - before) * r * r
+        calmWeight += 1 - before
+        sum += filter.probabilities[last]!
+      }
+      moving = LAMBDA * moving + (1 - LAMBDA) * r * r
     }
-    moving = LAMBDA * moving + (1 - LAMBDA) * r * r
   }
   if (overOne.length < LEAST) return null
   const gain = (values: readonly number[], name: string): Gain => {

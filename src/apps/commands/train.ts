@@ -16,9 +16,9 @@ import { TrialLedger } from '../../research/trialLedger.ts'
 import { questionOf, requireGrid, samplingFor } from '../investigation.ts'
 import { wallClockUs } from '../paper.ts'
 import { forecastFamily, forecastTrial, startColumns } from '../researchJob.ts'
-import { finalModel, register } from '../researchModels.ts'
+import { finalModel, register, trainingsOf } from '../researchModels.ts'
 import { openStudyData, type StudyDataOptions } from '../studyData.ts'
-import { recordWithRegimes, turbulenceModel, turbulenceNote } from '../studyRegimes.ts'
+import { recordWithRegimes, turbulenceModels, turbulenceNote } from '../studyRegimes.ts'
 import { count, EXIT, interruptible, lengthOption, shareOption, type Terminal, wholeOption } from '../terminal.ts'
 import { gimbalVersion } from '../version.ts'
 import { storageAccess } from './worker.ts'
@@ -99,10 +99,10 @@ export async function train(terminal: Terminal, options: TrainOptions): Promise<
         }
         const result = await researchQuestion(dataset, question, plan, turn, pool)
         ledger.append(forecastTrial(dataset, result.trials[0]!, plan, 'fit', new Date().toISOString()))
-        const turbulence = regimes && turbulenceModel(dataset, regimes, seed, 'train')
-        const parents = turbulence ? [turbulence.artifact.id] : []
-        const artifact = finalModel(dataset, result, { seed, madeBy: 'train', parents })
-        register(options.models, [artifact, ...(turbulence ? [turbulence.artifact] : [])])
+        const turbulence =
+          regimes && (await turbulenceModels(dataset, regimes, trainingsOf(result), seed, 'train', turn))
+        const artifact = finalModel(dataset, result, { seed, madeBy: 'train', parents: [] })
+        register(options.models, [artifact, ...(turbulence ? [turbulence.final] : [])])
         terminal.progress('', true)
         const own = result.skill.rows[0]!
         const rival = result.skill.rows.find((row) => row.name === result.best)!
@@ -116,8 +116,11 @@ export async function train(terminal: Terminal, options: TrainOptions): Promise<
         )
         terminal.line(`  model   ${join(options.models, `${artifact.id}.model`)}`)
         if (turbulence) {
-          terminal.line(`${turbulence.artifact.name}  ${turbulence.artifact.id}`)
-          terminal.prose(turbulenceNote(turbulence), 2)
+          terminal.line(`${turbulence.final.name}  ${turbulence.final.id}`)
+          terminal.prose(
+            `${turbulenceNote(turbulence, turbulence.final.name)} What is kept is fitted to all ${count(turbulence.final.trained.rows, 'return')}.`,
+            2,
+          )
         }
         terminal.line(`  next    gimbal models show ${artifact.id.slice(0, 12)} --models ${options.models}`)
         terminal.result({
@@ -126,9 +129,9 @@ export async function train(terminal: Terminal, options: TrainOptions): Promise<
           metrics: artifact.metrics,
           turbulence: turbulence
             ? {
-                id: turbulence.artifact.id,
-                name: turbulence.artifact.name,
-                metrics: turbulence.artifact.metrics,
+                id: turbulence.final.id,
+                name: turbulence.final.name,
+                metrics: turbulence.final.metrics,
               }
             : null,
           skill: result.skill,
