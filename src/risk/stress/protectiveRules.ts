@@ -14,7 +14,7 @@ import { DrawdownFromStart } from '../breakers/drawdownFromStart.ts'
 import { FundingExtreme } from '../breakers/fundingExtreme.ts'
 import { MarkDivergence } from '../breakers/markDivergence.ts'
 import type { GateActKind } from '../gate.ts'
-import type { BreakerRule, RiskConfig } from '../riskConfig.ts'
+import type { BreakerRule, FlattenLeaves, RiskConfig } from '../riskConfig.ts'
 import type { HedgePlace } from './stressSettings.ts'
 
 const YEAR_US = 365 * DAY_US
@@ -41,7 +41,14 @@ export interface StressReading {
 
 /** What a rule asks for: the acts of the gate, or to close part of one account until its margin is sound. */
 export type ProtectiveDemand =
-  | { readonly act: GateActKind; readonly asset?: string; readonly measured: number; readonly allowed: number }
+  | {
+      readonly act: GateActKind
+      readonly asset?: string
+      /** Of a flatten; `coin-hedges` when absent. */
+      readonly leaves?: FlattenLeaves
+      readonly measured: number
+      readonly allowed: number
+    }
   | {
       readonly act: 'deleverage'
       readonly account: number
@@ -212,12 +219,24 @@ function watchOf(rule: BreakerRule): ProtectiveWatch | undefined {
 }
 
 /** The breakers of a risk configuration that a cascade can read, with their limits, acts and confirmations. */
-export function protectiveRules({ breakers, confirmUs }: Pick<RiskConfig, 'breakers' | 'confirmUs'>): ProtectiveRule[] {
+export function protectiveRules({
+  breakers,
+  confirmUs,
+  flattenLeaves = 'nothing',
+}: Pick<RiskConfig, 'breakers' | 'confirmUs' | 'flattenLeaves'>): ProtectiveRule[] {
   return breakers.flatMap((rule) => {
     if (!watchOf(rule)) return []
     const reactionUs = (rule.confirmations - 1) * confirmUs
-    return [{ name: rule.breaker, reactionUs, watch: () => watchOf(rule)! }]
+    return [{ name: rule.breaker, reactionUs, watch: () => leaving(watchOf(rule)!, flattenLeaves) }]
   })
+}
+
+/** A watch whose flattens leave what the configuration says. */
+function leaving(watch: ProtectiveWatch, leaves: FlattenLeaves): ProtectiveWatch {
+  return {
+    observe: (reading) =>
+      watch.observe(reading).map((demand) => (demand.act === 'flatten' ? { ...demand, leaves } : demand)),
+  }
 }
 
 /**

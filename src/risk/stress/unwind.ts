@@ -1,9 +1,11 @@
 /** @file Getting out ourselves, at stressed prices, where the venue answers: what protective rules ask for. */
 
 import { dollarLike } from '../../market/instrument.ts'
-import type { LendingPosition } from '../../portfolio/book.ts'
-import { positionName } from '../../portfolio/positionGreeks.ts'
-import { positionValue } from '../../portfolio/valuation.ts'
+import type { FuturePosition, LendingPosition, Position } from '../../portfolio/book.ts'
+import { positionGreeks, positionName } from '../../portfolio/positionGreeks.ts'
+import { futureMark, positionValue } from '../../portfolio/valuation.ts'
+import type { FlattenLeaves } from '../riskConfig.ts'
+import { underlyingOf } from '../underlying.ts'
 import { tradeCost } from './closingCost.ts'
 import type { HeldAccount } from './heldBook.ts'
 import { worstFirst } from './liquidate.ts'
@@ -11,39 +13,155 @@ import { borrows, repayFromBalances } from './marginCalls.ts'
 import { marginRatio } from './marginRatio.ts'
 import type { StressMoment } from './stressMoment.ts'
 
+/** Equity over maintenance an account must have for a hedge to be left in it: below, what is nearest to it is closed until it has. */
+const KEPT_RATIO_MIN = 1.2
+const KEPT_RATIO_TO = 1.5
+/** A hedge this much too large is a hedge. */
+const SLACK = 0.01
+
 /**
- * Closes what an account holds: all of it, or what it holds of one asset. Coins stay, being no position; a loan is repaid by
- * selling collateral and what is left of that stays supplied.
+ * Closes what the book holds: all of it, or what it holds of one asset. Coins stay, being no position; a loan is repaid by selling
+ * collateral and what is left of that stays supplied. What `coin-hedges` leaves is said in `../coinHedges.ts`: the part of
+ * perpetuals and futures that offsets coins, and whatever else could not be closed, where the account can carry it.
+ *
+ * To be called again at each moment that follows: what could not be closed is tried again, and a hedge is never left larger than
+ * what it hedges, nor in an account that can no longer carry it.
  *
  * @returns Whether everything asked for is closed.
  */
-export function flatten(moment: StressMoment, account: HeldAccount, asset?: string): boolean {
-  const { reachable, open } = toClose(moment, account, asset)
-  if (open.length === 0 && !owes(account, asset)) return true
-  if (!reachable) return false
+export function flatten(moment: StressMoment, asset: string | undefined, leaves: FlattenLeaves): boolean {
   let done = true
-  for (const position of open) {
-    if (moment.close(account, position, 1, 'us')) continue
-    moment.note('blocked', account.venue, positionName(position), 0, 'nothing is known of its book')
-    done = false
-  }
-  return owes(account, asset) ? repayLoan(moment, account, 1) && done : done
+  for (const account of moment.book.accounts) if (!closeOthers(moment, account, asset)) done = false
+  const kept = leaves === 'coin-hedges' ? keptShares(moment, asset) : new Map<Position, number>()
+  for (const account of byMargin(moment)) if (!closeHedges(moment, account, asset, kept)) done = false
+  for (const account of moment.book.accounts)
+    if (account.positions.some((position) => hedgeOf(position, asset)) && moment.reachable(account.venue))
+      if (needsRelief(moment, account)) deleverage(moment, account, KEPT_RATIO_TO)
+  return done
 }
+
+const hedgeOf = (position: Position, asset: string | undefined): position is FuturePosition =>
+  (position.kind === 'perp' || position.kind === 'future') && (asset === undefined || position.asset === asset)
 
 const owes = (account: HeldAccount, asset: string | undefined) =>
   borrows(account) &&
   (asset === undefined ||
     account.positions.some((each) => (each.kind === 'supply' || each.kind === 'debt') && each.asset === asset))
 
-function toClose(moment: StressMoment, account: HeldAccount, asset: string | undefined) {
+/** Everything but perpetuals and futures; loans last. */
+function closeOthers(moment: StressMoment, account: HeldAccount, asset: string | undefined): boolean {
   const open = account.positions.filter(
-    (each) => each.kind !== 'supply' && each.kind !== 'debt' && (asset === undefined || each.asset === asset),
+    (each) =>
+      !['supply', 'debt', 'perp', 'future'].includes(each.kind) && (asset === undefined || each.asset === asset),
   )
-  const reachable = moment.reachable(account.venue)
-  if (!reachable && open.length > 0)
+  if (open.length === 0 && !owes(account, asset)) return true
+  if (!reaches(moment, account, open)) return false
+  const done = closeAll(moment, account, open, new Map())
+  return owes(account, asset) ? repayLoan(moment, account, 1) && done : done
+}
+
+function closeHedges(
+  moment: StressMoment,
+  account: HeldAccount,
+  asset: string | undefined,
+  kept: ReadonlyMap<Position, number>,
+): boolean {
+  const open = account.positions.filter((each) => hedgeOf(each, asset) && 1 - (kept.get(each) ?? 0) > SLACK)
+  return open.length === 0 || (reaches(moment, account, open) && closeAll(moment, account, open, kept))
+}
+
+function closeAll(
+  moment: StressMoment,
+  account: HeldAccount,
+  open: readonly Position[],
+  kept: ReadonlyMap<Position, number>,
+): boolean {
+  let done = true
+  for (const position of account.margin === undefined ? open : worstFirst(moment, account, open)) {
+    if (moment.close(account, position, 1 - (kept.get(position) ?? 0), 'us')) continue
+    moment.note('blocked', account.venue, positionName(position), 0, 'nothing is known of its book')
+    done = false
+  }
+  return done
+}
+
+function reaches(moment: StressMoment, account: HeldAccount, open: readonly Position[]): boolean {
+  if (moment.reachable(account.venue)) return true
+  if (open.length > 0)
     moment.note('blocked', account.venue, `${open.length} positions`, 0, 'the venue cannot be reached')
-  if (!reachable || account.margin === undefined) return { reachable, open }
-  return { reachable, open: worstFirst(moment, account, open) }
+  return false
+}
+
+/** Equity over maintenance; Infinity where nothing can be liquidated. */
+function ratioOf(moment: StressMoment, account: HeldAccount): number {
+  const report = moment.report(account)
+  return report === undefined ? Number.POSITIVE_INFINITY : marginRatio(report)
+}
+
+const needsRelief = (moment: StressMoment, account: HeldAccount) => !(ratioOf(moment, account) >= KEPT_RATIO_MIN)
+
+/** Accounts, the thinnest margin first. */
+function byMargin(moment: StressMoment): HeldAccount[] {
+  const rated = moment.book.accounts.map((account) => ({ account, ratio: ratioOf(moment, account) }))
+  return rated.sort((a, b) => order(a.ratio) - order(b.ratio)).map(({ account }) => account)
+}
+
+/** What is not a number comes first; the sort is stable, so equals stay in the book's order. */
+const order = (ratio: number) => (Number.isNaN(ratio) ? -Number.MAX_VALUE : Math.min(ratio, Number.MAX_VALUE))
+
+interface Hedge {
+  readonly position: FuturePosition
+  readonly account: HeldAccount
+  /** Signed dollars of the asset. */
+  readonly dollars: number
+}
+
+/** The share of each perpetual and future that offsets what stays. */
+function keptShares(moment: StressMoment, asset: string | undefined): Map<Position, number> {
+  const naked = new Map<string, number>()
+  const add = (held: string, dollars: number) => {
+    if (dollarLike(held) || !Number.isFinite(dollars)) return
+    const underlying = underlyingOf(held)
+    naked.set(underlying, (naked.get(underlying) ?? 0) + dollars)
+  }
+  const { market, book } = moment
+  const hedges: Hedge[] = []
+  for (const account of byMargin(moment).reverse()) {
+    for (const [currency, units] of Object.entries(account.balances)) add(currency, units * market.spot(currency))
+    for (const position of account.positions) {
+      const closes =
+        hedgeOf(position, asset) &&
+        moment.reachable(account.venue) &&
+        market.liquidity(account.venue, position.asset) !== undefined
+      if (!closes) {
+        const { delta, other, otherDelta } = positionGreeks(position, account.venue, market)
+        add(position.asset, delta * market.spot(position.asset))
+        if (other !== '') add(other, otherDelta * market.spot(other))
+        if ('isolatedMargin' in position && position.isolatedMargin)
+          add(position.settle, position.isolatedMargin * market.spot(position.settle))
+        continue
+      }
+      // Closed or not, what it has earned and what is set aside for it are units of what it settles in.
+      const earned = positionValue(position, account.venue, market)
+      add(position.settle, earned + (position.isolatedMargin ?? 0) * market.spot(position.settle))
+      const { size, payoff } = position
+      const dollars = payoff === 'inverse' ? size : size * futureMark(position, account.venue, market)
+      hedges.push({ position, account, dollars })
+    }
+  }
+  for (const { currency, units } of book.inTransit) add(currency, units * market.spot(currency))
+  const inCoin = ({ position }: Hedge) => Number(underlyingOf(position.settle) === underlyingOf(position.asset))
+  hedges.sort((a, b) => inCoin(b) - inCoin(a))
+  const kept = new Map<Position, number>()
+  for (const { position, dollars } of hedges) {
+    const underlying = underlyingOf(position.asset)
+    const left = naked.get(underlying) ?? 0
+    if (!(left * dollars < 0)) continue
+    const share = Math.min(1, Math.abs(left / dollars))
+    kept.set(position, share)
+    naked.set(underlying, left + share * dollars)
+  }
+  return kept
 }
 
 /**
