@@ -3,10 +3,13 @@
 One JSON file a case: the model's text, rows to predict (null is NaN, "inf" and "-inf" are infinite), and LightGBM's own
 raw scores, answers and contributions (pred_contrib, expected value last, class by class).
 
+draws/cases.json is about training: tables of levels, and models trained on shares of their rows and columns.
+
 Run in a virtual environment with lightgbm and numpy:
     python bench/peers/lightgbm/fixtures.py src/models/trees/fixtures
 """
 
+import base64
 import json
 import math
 import pathlib
@@ -95,8 +98,53 @@ def cases():
     yield "categorical", model, numpy.vstack([mixed[:10], odd])
 
 
+def drawn():
+    """Levels from 1 up (zero is a bin of its own to LightGBM), so that both libraries cut columns alike; of the columns some are
+    of no use to any split."""
+    rows, random = 2500, numpy.random.default_rng(11)
+    x = random.integers(1, 61, size=(rows, 14)).astype(numpy.uint8)
+    x[:, 0] = 7
+    x[:, 4] = 1 + (numpy.arange(rows) < 5)
+    x[:, 5][random.uniform(size=rows) < 0.1] = 255  # Stands for a missing figure.
+    x[:, 9] = 255
+    x[:, 12] = 3  # 12 and 13 are categories.
+    x[:, 13] = numpy.arange(rows) < 3
+    f = x[:, 1] * (x[:, 2] > 20) + 20 * numpy.sin(x[:, 3] / 9) + x[:, 6] - 0.01 * x[:, 7] * x[:, 8] + 9 * random.normal(size=rows)
+    label = numpy.round(f).astype(numpy.int16)
+    figures = numpy.where(x == 255, math.nan, x.astype(float))
+    targets = {"regression": label, "binary": label > 60, "multiclass": numpy.digitize(label, [40, 75])}
+    fits = [
+        {"objective": "regression", "bagging_fraction": 0.8, "bagging_freq": 2, "feature_fraction": 0.8, "seed": 1},
+        {"objective": "regression", "feature_fraction": 0.5, "feature_fraction_bynode": 0.5, "seed": 0},
+        {"objective": "regression", "bagging_fraction": 0.3, "bagging_freq": 1, "feature_fraction_bynode": 0.4, "seed": -7,
+         "min_data_in_leaf": 90},
+        {"objective": "regression", "feature_fraction": 0.2, "seed": 12345},
+        {"objective": "regression", "feature_fraction_bynode": 0.05, "seed": 32768, "max_depth": 3},
+        {"objective": "binary", "bagging_fraction": 0.8, "bagging_freq": 5, "feature_fraction": 0.8, "seed": 3},
+        {"objective": "multiclass", "num_class": 3, "bagging_fraction": 0.5, "bagging_freq": 1, "feature_fraction": 0.7,
+         "feature_fraction_bynode": 0.7, "seed": 2},
+        # The first toss takes all rows: there is no other.
+        {"objective": "regression", "bagging_fraction": 0.995, "bagging_freq": 1, "seed": 2, "rows": 300, "min_data_in_bin": 1},
+    ]
+    for fit in fits:
+        count = fit.get("rows", rows)
+        settings = {"num_leaves": 10, "learning_rate": 0.2, "min_sum_hessian_in_leaf": 1, "cat_smooth": 10,
+                    "min_data_in_leaf": 20 if fit["objective"] == "regression" else 1, **fit}
+        settings.pop("rows", None)
+        parameters = {**settings, "num_threads": 1, "deterministic": True, "force_col_wise": True, "verbose": -1}
+        data = lightgbm.Dataset(figures[:count], label=targets[fit["objective"]][:count].astype(float), categorical_feature=[12, 13])
+        model = lightgbm.train(parameters, data, 8)
+        yield {"rows": count, "parameters": settings, "model": model.model_to_string()}
+    told = base64.b64encode(x.T.tobytes()).decode(), base64.b64encode(label.tobytes()).decode()
+    yield {"columns": 14, "categorical": [12, 13], "figures": told[0], "labels": told[1]}
+
+
 def main(folder):
     folder = pathlib.Path(folder)
+    (folder / "draws").mkdir(exist_ok=True)
+    *fits, table = drawn()
+    cases_of_draws = {"lightgbm": lightgbm.__version__, **table, "fits": fits}
+    (folder / "draws" / "cases.json").write_text(json.dumps(cases_of_draws) + "\n")
     for name, model, rows in cases():
         # Through its own text, so that what is predicted is what the text says.
         text = model.model_to_string()

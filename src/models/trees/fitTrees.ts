@@ -12,6 +12,7 @@
 import { GimbalError } from '../../core/errors.ts'
 import { Random } from '../../core/random.ts'
 import { requireColumns, requireTrainingSet, type Table, type TrainingSet } from '../learner.ts'
+import { type Draws, drawSorted, LightgbmDraws, OwnDraws } from './draws.ts'
 import type { Objective, Tree, TreeEnsemble } from './ensemble.ts'
 import { TreeGrower } from './growTree.ts'
 import { CELLS, type KernelMemory } from './kernel.ts'
@@ -170,7 +171,6 @@ class Fit {
   readonly #sums: Float64Array
   readonly #leafValue: Float64Array
   readonly #leafSums: Float64Array
-  readonly #random: Random
   readonly #trees: Tree[] = []
   /** Rows at the head of the training index the trees learn from. */
   #seen: number
@@ -195,7 +195,6 @@ class Fit {
     this.#sums = new Float64Array(memory.buffer, plan.sums)
     this.#leafValue = new Float64Array(memory.buffer, plan.leafValue, plan.leaves)
     this.#leafSums = new Float64Array(memory.buffer, plan.leafSums, 2 * plan.leaves)
-    this.#random = new Random(settings.seed)
     this.#seen = plan.rows
     this.#weight = [totalWeight(set), options.validation ? totalWeight(options.validation) : 0]
   }
@@ -210,12 +209,13 @@ class Fit {
     this.#load(0, this.#set)
     if (validation) this.#load(1, validation)
     this.#binAll(sampled)
+    const draws = this.#draws()
     const bias = this.#start()
     const losses: number[] = []
     let bestRound = 0
     let round = 0
     while (round < rounds) {
-      if (!this.#grow(round, bias)) break
+      if (!this.#grow(round, bias, draws)) break
       round++
       let loss = Number.NaN
       if (validation) {
@@ -250,7 +250,7 @@ class Fit {
     const sample = new Uint32Array(buffer, plan.sample, sampled)
     words[Word.SAMPLED] = sampled
     if (sampled === plan.rows) for (let row = 0; row < sampled; row++) sample[row] = row
-    else drawSorted(this.#random.fork('bins'), plan.rows, sample)
+    else drawSorted(new Random(this.#settings.seed).fork('bins'), plan.rows, sample)
     new Uint8Array(buffer, plan.byRow, plan.rows * plan.stride).fill(0)
     this.#binColumns(this.#set.table, Job.BIN)
     if (this.#options.validation) this.#binColumns(this.#options.validation.table, Job.BIN_ALIKE)
@@ -296,16 +296,17 @@ class Fit {
   // Growing.
 
   /** One round. Returns false when no class found a split: then nothing was added, unless it would have been the first. */
-  #grow(round: number, bias: readonly number[]): boolean {
-    const { rowShareEvery, classCount } = this.#settings
+  #grow(round: number, bias: readonly number[], draws: Draws): boolean {
+    const { classCount } = this.#settings
     const plan = this.#plan
-    if (this.#settings.rowShare < 1 && round % rowShareEvery === 0) this.#drawRows(round)
+    const seen = draws.rows(round)
+    if (seen) this.#see(seen)
     this.#share(Job.GRADIENT, Math.ceil(plan.rows / ROWS_PER_CHUNK))
     const scales = Array.from({ length: classCount }, (_, k) => this.#scales(k))
     const before = this.#trees.length
     let anySplit = false
     for (let k = 0; k < classCount; k++) {
-      const leaves = this.#growOne(round, k, scales[k]!)
+      const leaves = this.#growOne(k, scales[k]!, draws.columns(round, k), draws.nodeColumns)
       if (leaves > 1) anySplit = true
       this.#finish(round, k, leaves, bias[k]!)
     }
@@ -314,8 +315,13 @@ class Fit {
     return false
   }
 
-  #growOne(round: number, k: number, [scale, hessianScale]: readonly [number, number]): number {
-    const { featureShare, featureShareNode, learningRate, leaves, depthMax } = this.#settings
+  #growOne(
+    k: number,
+    [scale, hessianScale]: readonly [number, number],
+    columns: Int32Array,
+    nodeColumns: Draws['nodeColumns'],
+  ): number {
+    const { learningRate, leaves, depthMax } = this.#settings
     const plan = this.#plan
     const { words, figures } = this.#jobs
     words[Word.CLASS] = k
@@ -324,18 +330,7 @@ class Fit {
     // Each tree begins with rows in order: leaves then hold theirs in order, which caches like far better than any other.
     for (const { index, ascending } of this.#jobs.sets) index.set(ascending)
     this.#share(Job.QUANTISE, Math.ceil(plan.rows / ROWS_PER_CHUNK))
-    const random = this.#random.fork(`columns/${round}/${k}`)
-    const all = Int32Array.from({ length: plan.features }, (_, feature) => feature)
-    const count = Math.max(1, Math.round(plan.features * featureShare))
-    return this.#grower.grow({
-      leavesMax: leaves,
-      depthMax,
-      learningRate,
-      featureShareNode,
-      drawColumns: (from, few) => drawColumns(random, from, few),
-      columns: featureShare < 1 ? drawColumns(random, all, count) : all,
-      rows: this.#seen,
-    })
+    return this.#grower.grow({ leavesMax: leaves, depthMax, learningRate, nodeColumns, columns, rows: this.#seen })
   }
 
   /**
@@ -413,16 +408,38 @@ class Fit {
     this.#share(Job.ADD, leaves)
   }
 
-  /** Draws the rows of the next trees: they come first in the index, the others after them, both ascending. */
-  #drawRows(round: number): void {
-    const { rowShare } = this.#settings
+  #draws(): Draws {
+    const { rows, features } = this.#plan
+    return this.#settings.draws === 'lightgbm'
+      ? new LightgbmDraws(this.#settings, rows, this.#divisibleColumns())
+      : new OwnDraws(this.#settings, rows, features)
+  }
+
+  /** Columns with a split that leaves enough of all rows on both sides (LightGBM's feature_pre_filter). */
+  #divisibleColumns(): Int32Array {
+    const plan = this.#plan
+    const { buffer, terms } = this.#jobs
+    const { rowsPerLeafMin } = this.#settings
+    const binCounts = new Int32Array(buffer, plan.binCounts, plan.features)
+    const enough = (rows: number) => rows >= rowsPerLeafMin && plan.rows - rows >= rowsPerLeafMin
+    const divisible = (feature: number) => {
+      const counts = new Int32Array(CELLS)
+      const bins = new Uint8Array(buffer, plan.training.columns + feature * plan.training.columnStride, plan.rows)
+      for (const bin of bins) counts[bin]!++
+      const used = counts.subarray(0, binCounts[feature])
+      if (terms.categorical[feature] === 1) return divisibleCategories(used, plan.rows, enough)
+      let rows = 0
+      return used.subarray(0, -1).some((count) => enough((rows += count)))
+    }
+    return Int32Array.from({ length: plan.features }, (_, feature) => feature).filter(divisible)
+  }
+
+  /** Trees from now on learn from these rows: they come first in the index, the others after them, both ascending. */
+  #see(seen: Uint32Array): void {
     const { ascending } = this.#jobs.sets[0]!
-    const rows = this.#plan.rows
-    const seen = new Uint32Array(Math.max(1, Math.round(rows * rowShare)))
-    drawSorted(this.#random.fork(`rows/${round}`), rows, seen)
     let inside = 0
     let outside = seen.length
-    for (let row = 0; row < rows; row++)
+    for (let row = 0; row < this.#plan.rows; row++)
       if (inside < seen.length && seen[inside] === row) ascending[inside++] = row
       else ascending[outside++] = row
     this.#seen = seen.length
@@ -482,15 +499,11 @@ function totalWeight({ table, weight }: TrainingSet): number {
   return total
 }
 
-/** Fills `out` with as many different numbers below `from`, ascending, all sets equally likely (selection sampling). */
-function drawSorted(random: Random, from: number, out: Uint32Array): void {
-  let taken = 0
-  for (let number = 0; taken < out.length; number++)
-    if (random.uniform() * (from - number) < out.length - taken) out[taken++] = number
-}
-
-function drawColumns(random: Random, from: Int32Array, count: number): Int32Array {
-  const places = new Uint32Array(count)
-  drawSorted(random, from.length, places)
-  return Int32Array.from(places, (place) => from[place]!)
+/** Whether LightGBM keeps a column of categories; of two it takes the rarer for no category at all below one in a hundred. */
+function divisibleCategories(counts: Int32Array, rows: number, enough: (rows: number) => boolean): boolean {
+  const given = counts.filter((count) => count > 0)
+  if (given.length !== 2) return given.length > 2
+  const rarer = Math.min(...given)
+  const noneMissing = counts.at(-1) === 0
+  return enough(rarer) || (noneMissing && rows - rarer < Math.round(0.99 * rows))
 }

@@ -51,16 +51,13 @@ export interface GrownSplit {
   readonly set: Uint32Array | undefined
 }
 
-/** Draws which columns a tree or a node may use: as many of `from` as asked for. */
-export type DrawColumns = (from: Int32Array, count: number) => Int32Array
-
 /** What tells one tree's growth from another's. */
 export interface GrowOrder {
   readonly leavesMax: number
   readonly depthMax: number
   readonly learningRate: number
-  readonly featureShareNode: number
-  readonly drawColumns: DrawColumns
+  /** Draws the columns of the next node; absent when it may use all of the tree's. */
+  readonly nodeColumns: (() => Int32Array) | undefined
   /** Columns this tree may use, ascending. */
   readonly columns: Int32Array
   /** Rows at the head of the index that this tree learns from. */
@@ -335,7 +332,7 @@ export class TreeGrower {
       this.#release(left)
       return
     }
-    const [smaller, larger] = left.rows <= right.rows ? [left, right] : [right, left]
+    const [smaller, larger] = left.rows < right.rows ? [left, right] : [right, left]
     const parentSlot = left.slot
     left.slot = -1
     if (parentSlot >= 0) {
@@ -352,7 +349,7 @@ export class TreeGrower {
           leaf.slot = this.#takeSlot(leaf)
           this.#countRows(leaf, order)
           this.#searchBoth(leaf, undefined, false, order)
-        }
+        } else order.nodeColumns?.()
     for (const leaf of [left, right]) if (!(leaf.best.gain > 0)) this.#release(leaf)
   }
 
@@ -374,8 +371,9 @@ export class TreeGrower {
       writeSums(figures, Figure.LARGER, larger)
       words[Word.LARGER_SLOT] = larger.slot
     }
+    // Columns are drawn for both halves, though one be too small to split, and for the smaller first: LightGBM's order.
     this.#allow(0, order)
-    if (may[1]) this.#allow(plan.features, order)
+    if (larger) this.#allow(plan.features, order)
     const { columns } = order
     this.#run(Job.SEARCH, Math.ceil(columns.length / COLUMNS_PER_CHUNK))
     if (may[0]) this.#readBest(smaller, 0, order)
@@ -383,15 +381,9 @@ export class TreeGrower {
   }
 
   #allow(from: number, order: GrowOrder): void {
-    const { columns, featureShareNode } = order
-    const features = this.#plan.features
-    if (featureShareNode >= 1) {
-      this.#allowed.fill(1, from, from + features)
-      return
-    }
-    this.#allowed.fill(0, from, from + features)
-    const count = Math.max(1, Math.round(columns.length * featureShareNode))
-    for (const feature of order.drawColumns(columns, count)) this.#allowed[from + feature] = 1
+    const drawn = order.nodeColumns?.()
+    this.#allowed.fill(drawn ? 0 : 1, from, from + this.#plan.features)
+    for (const feature of drawn ?? []) this.#allowed[from + feature] = 1
   }
 
   /** The best of the columns' records; of equal gains the first column's. */

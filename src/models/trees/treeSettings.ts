@@ -58,6 +58,11 @@ export const TREE_SETTINGS = {
   maxDeltaStep: { default: 0.7, min: 1e-9, doc: 'poisson: added to the log forecast in the hessian' },
   boostFromAverage: { default: true, doc: 'start from the best constant' },
   seed: { default: 1, doc: 'of all sampling' },
+  draws: {
+    default: 'gimbal',
+    choices: ['gimbal', 'lightgbm'],
+    doc: 'whose rows and columns a seed draws: our own, or those LightGBM 4.6 draws when given this seed',
+  },
 } as const satisfies SettingsShape
 
 export type TreeSettings = SettingsOf<typeof TREE_SETTINGS>
