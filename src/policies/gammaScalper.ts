@@ -12,18 +12,18 @@
 import { DAY_US, HOUR_US } from '../core/clock.ts'
 import { readSettings, type SettingsOf, type SettingValue } from '../core/settings.ts'
 import type { Universe } from '../market/instrument.ts'
-import type { AccountEvent, OrderEvent } from '../market/order.ts'
 import { lelandVolatility } from '../research/hedging/hedgeBands.ts'
+import { type CampaignRules, OneCampaign } from './oneCampaign.ts'
 import { OptionCampaign } from './optionCampaign.ts'
 import { freshExpiries, straddle } from './optionChoice.ts'
 import {
   chooseOptionUniverse,
   OPTION_POLICY_SETTINGS,
-  OptionDesk,
-  type OptionUniverse,
+  type OptionDesk,
+  OptionPolicy,
   requireTenors,
 } from './optionPolicy.ts'
-import type { Policy, PolicyContext } from './policy.ts'
+import type { Policy } from './policy.ts'
 
 export const GAMMA_SCALPER_SETTINGS = {
   tenorDays: { default: 10, min: 0.1, doc: 'Days to expiry wanted, between equally cheap straddles.' },
@@ -46,89 +46,48 @@ type Settings = SettingsOf<typeof GAMMA_SCALPER_SETTINGS>
 
 const YEAR_US = 365 * DAY_US
 
-export class GammaScalper implements Policy {
-  readonly name = 'gamma-scalper'
-  readonly settings: Settings
-  readonly #universe: OptionUniverse
-  #context!: PolicyContext
-  #desk!: OptionDesk
-  #campaign: OptionCampaign | undefined
-  #adopted = false
+export class GammaScalper implements CampaignRules {
+  readonly tag = 'gamma-scalper'
+  readonly #settings: Settings
+  readonly #desk: OptionDesk
 
-  private constructor(settings: Settings, universe: OptionUniverse) {
-    this.settings = settings
-    this.#universe = universe
+  private constructor(settings: Settings, desk: OptionDesk) {
+    this.#settings = settings
+    this.#desk = desk
   }
 
   /** @throws {GimbalError} `config-invalid`, `instrument-unknown`. */
-  static fromSettings(given: Readonly<Record<string, SettingValue>>, universe: Universe): GammaScalper {
+  static fromSettings(given: Readonly<Record<string, SettingValue>>, universe: Universe): Policy {
     const settings = readSettings('policy gamma-scalper', GAMMA_SCALPER_SETTINGS, given)
     requireTenors('gamma-scalper', settings)
-    return new GammaScalper(settings, chooseOptionUniverse('gamma-scalper', universe, settings))
+    const chosen = chooseOptionUniverse('gamma-scalper', universe, settings)
+    return new OptionPolicy('gamma-scalper', settings, chosen, (desk) => {
+      return new OneCampaign(desk, new GammaScalper(settings, desk))
+    })
   }
 
-  start(context: PolicyContext): readonly number[] {
-    this.#context = context
-    const decide = () => this.#decide()
-    const work = () => this.#campaign?.work(this.#desk.trader, this.name)
-    this.#desk = new OptionDesk(this.name, context, this.#universe, this.settings, decide, work)
-    return this.#desk.instruments
+  get rollDays(): number {
+    return this.#settings.rollDays
   }
 
-  onMarket(index: number): void {
-    this.#desk.onMarket(index)
-  }
-
-  onOrder(event: OrderEvent): void {
-    this.#desk.onOrder(event)
-  }
-
-  onAccount(event: AccountEvent): void {
-    this.#desk.onAccount(event)
-  }
-
-  onTimer(name: string): void {
-    this.#desk.onTimer(name)
-  }
-
-  #decide(): void {
-    const { trader, board } = this.#desk
-    if (!this.#adopted) this.#adopt()
-    const { nowUs } = this.#context.clock
-    const due = (campaign: OptionCampaign) => campaign.expiryUs - nowUs <= this.settings.rollDays * DAY_US
-    if (this.#campaign?.flat(trader) && (this.#campaign.closing || due(this.#campaign))) this.#campaign = undefined
-    const campaign = this.#campaign
-    if (campaign) {
-      if (due(campaign) || this.#paid(campaign)) campaign.closing = true
-    } else if (board.options.every((option) => trader.held(option) === 0)) this.#campaign = this.#enter(nowUs)
-    this.#campaign?.work(trader, this.name)
-  }
-
-  /** After a restart: what is held becomes the campaign. */
-  #adopt(): void {
-    this.#adopted = true
-    const { trader, board } = this.#desk
-    for (const order of this.#context.orders()) if (board.at(order.instrument)) this.#context.cancel(order.id)
-    const held = board.options.filter((option) => trader.held(option) !== 0)
-    if (held.length > 0)
-      this.#campaign = new OptionCampaign(held.map((option) => ({ option, lots: trader.held(option) })))
+  worthAdding(): boolean {
+    return true
   }
 
   /** Whether others now pay more for the movement than is expected of it. */
-  #paid({ legs }: OptionCampaign): boolean {
+  over({ legs }: OptionCampaign): boolean {
     const { board, expected } = this.#desk
     return legs.every(
       ({ option }) =>
-        board.fresh(option) && board.volatilityAt(option, option.market.bestBid) > expected + this.settings.exitEdge,
+        board.fresh(option) && board.volatilityAt(option, option.market.bestBid) > expected + this.#settings.exitEdge,
     )
   }
 
-  #enter(nowUs: number): OptionCampaign | undefined {
-    const { tenorDays, tenorDaysMin, tenorDaysMax, entryEdge, horizonHours, gammaShare, premiumShare } = this.settings
-    const { board, expected, hedge } = this.#desk
+  enter(): OptionCampaign | undefined {
+    const { tenorDays, tenorDaysMin, tenorDaysMax, entryEdge, horizonHours, gammaShare, premiumShare } = this.#settings
+    const { board, expected, hedge, equity, nowUs } = this.#desk
     const cost = hedge.costRate
     const { spot } = board
-    const { equity } = this.#context.portfolio
     if (!(expected > 0) || Number.isNaN(cost) || !(equity > 0)) return undefined
     const breakEven = lelandVolatility(expected, cost, (horizonHours * HOUR_US) / YEAR_US, 1)
     let best: { readonly campaign: OptionCampaign; readonly advantage: number } | undefined

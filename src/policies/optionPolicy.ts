@@ -9,9 +9,9 @@ import type { Universe } from '../market/instrument.ts'
 import type { AccountEvent, OrderEvent } from '../market/order.ts'
 import { chooseHedges, DeltaHedge, HEDGE_SETTINGS, type HedgeChoice } from './deltaHedge.ts'
 import { freshPrice } from './freshPrice.ts'
-import { chooseAsset, OptionBoard, optionsOf, pricesOf } from './optionBoard.ts'
+import { chooseAsset, type Listed, OptionBoard, optionsOf, pricesOf } from './optionBoard.ts'
 import { CHAIN_TIMER, OPTION_SETTINGS, OptionTrader } from './optionTrader.ts'
-import type { PolicyContext } from './policy.ts'
+import type { Policy, PolicyContext } from './policy.ts'
 import { VOLATILITY_SETTINGS, VolatilityOutlook } from './volatilityOutlook.ts'
 
 export const OPTION_POLICY_SETTINGS = { ...OPTION_SETTINGS, ...HEDGE_SETTINGS, ...VOLATILITY_SETTINGS } as const
@@ -63,77 +63,129 @@ export function chooseOptionUniverse(
   return { asset, options, prices, hedges: chooseHedges(policy, universe, asset, settings) }
 }
 
-/** The parts of one run. */
+/** What a policy that trades options and hedges them has to say; everything else is {@link OptionPolicy}. */
+export interface OptionStrategy {
+  /** After a restart, before the first decision: options held already, orders on them withdrawn. */
+  adopt(held: readonly Listed[]): void
+  /** A chain has settled, with fresh quotes. */
+  decide(): void
+  /** An option was filled: what waited for it may go on. */
+  work(): void
+}
+
+/** What a strategy works with during one run. */
 export class OptionDesk {
   readonly board: OptionBoard
   readonly trader: OptionTrader
   readonly hedge: DeltaHedge
-  readonly outlook: VolatilityOutlook
-  /** All instruments to hear about. */
-  readonly instruments: readonly number[]
   readonly #context: PolicyContext
+  readonly #outlook: VolatilityOutlook
   readonly #staleSeconds: number
-  readonly #decide: () => void
-  readonly #work: () => void
 
-  /**
-   * @param decide Called when a chain has settled, with fresh quotes.
-   * @param work Called after each fill of an option: what waited for it may go on.
-   */
-  constructor(
-    policy: string,
-    context: PolicyContext,
-    universe: OptionUniverse,
-    settings: OptionPolicySettings,
-    decide: () => void,
-    work: () => void,
-  ) {
+  constructor(policy: string, context: PolicyContext, universe: OptionUniverse, settings: OptionPolicySettings) {
     const { asset, options, prices, hedges } = universe
     this.#context = context
     this.#staleSeconds = settings.staleSeconds
-    this.#decide = decide
-    this.#work = work
     this.board = new OptionBoard(context, asset, options, prices, settings.freshSeconds, settings.staleSeconds)
     this.trader = new OptionTrader(context, this.board, settings)
-    this.outlook = new VolatilityOutlook(settings)
-    this.outlook.start(policy, context, prices[0]!)
-    this.hedge = new DeltaHedge(context, this.board, hedges, settings, this.outlook)
-    this.instruments = [...new Set([...this.hedge.instruments, ...options])]
+    this.#outlook = new VolatilityOutlook(settings)
+    this.#outlook.start(policy, context, prices[0]!)
+    this.hedge = new DeltaHedge(context, this.board, hedges, settings, this.#outlook)
   }
 
   /** Volatility expected of the asset, a year; NaN unknown. */
   get expected(): number {
-    return this.outlook.yearly(this.#context, this.board.prices[0]!)
+    return this.#outlook.yearly(this.#context, this.board.prices[0]!)
+  }
+
+  /** Equity in dollars; NaN unknown. */
+  get equity(): number {
+    return this.#context.portfolio.equity
+  }
+
+  get nowUs(): number {
+    return this.#context.clock.nowUs
+  }
+
+  /** Options held, in the order of the board. */
+  held(): Listed[] {
+    return this.board.options.filter((option) => this.trader.held(option) !== 0)
+  }
+
+  /** Learns from a price of the asset. */
+  hearPrice(index: number): void {
+    const price = freshPrice(this.#context.market(index), this.nowUs, this.#staleSeconds)
+    if (price > 0) this.#outlook.update(index, this.nowUs, price)
+  }
+}
+
+/** A strategy on options as a policy. */
+export class OptionPolicy<Settings extends OptionPolicySettings> implements Policy {
+  readonly name: string
+  readonly settings: Settings
+  readonly #universe: OptionUniverse
+  readonly #strategyOn: (desk: OptionDesk) => OptionStrategy
+  #context!: PolicyContext
+  #desk!: OptionDesk
+  #strategy!: OptionStrategy
+  #adopted = false
+
+  /** @param strategyOn Makes the strategy when a run begins. */
+  constructor(
+    name: string,
+    settings: Settings,
+    universe: OptionUniverse,
+    strategyOn: (desk: OptionDesk) => OptionStrategy,
+  ) {
+    this.name = name
+    this.settings = settings
+    this.#universe = universe
+    this.#strategyOn = strategyOn
+  }
+
+  start(context: PolicyContext): readonly number[] {
+    this.#context = context
+    this.#desk = new OptionDesk(this.name, context, this.#universe, this.settings)
+    this.#strategy = this.#strategyOn(this.#desk)
+    return [...new Set([...this.#desk.hedge.instruments, ...this.#universe.options])]
   }
 
   onMarket(index: number): void {
-    const option = this.board.at(index)
+    const { board, trader, hedge } = this.#desk
+    const option = board.at(index)
     if (option) {
-      if (this.board.fresh(option)) this.trader.heard()
-    } else if (index === this.board.prices[0]) {
-      const { nowUs } = this.#context.clock
-      const price = freshPrice(this.#context.market(index), nowUs, this.#staleSeconds)
-      if (price > 0) this.outlook.update(index, nowUs, price)
-    }
-    this.hedge.onMarket(0)
+      if (board.fresh(option)) trader.heard()
+    } else if (index === board.prices[0]) this.#desk.hearPrice(index)
+    hedge.onMarket(0)
   }
 
   onOrder(event: OrderEvent): void {
-    this.hedge.onOrder(event, 0)
-    if (!this.board.at(event.instrument)) return
-    this.trader.onOrder(event)
+    const { board, trader, hedge } = this.#desk
+    hedge.onOrder(event, 0)
+    if (!board.at(event.instrument)) return
+    trader.onOrder(event)
     if (event.kind !== 'filled') return
-    this.hedge.disturb()
-    this.#work()
+    hedge.disturb()
+    this.#strategy.work()
   }
 
   onAccount(event: AccountEvent): void {
-    if (event.lots !== 0) this.hedge.disturb()
+    if (event.lots !== 0) this.#desk.hedge.disturb()
   }
 
   onTimer(name: string): void {
     if (name !== CHAIN_TIMER) return
-    this.trader.decided()
-    this.#decide()
+    this.#desk.trader.decided()
+    if (!this.#adopted) {
+      this.#adopted = true
+      withdrawOptionOrders(this.#context, this.#desk.board)
+      this.#strategy.adopt(this.#desk.held())
+    }
+    this.#strategy.decide()
   }
+}
+
+/** Withdraws every order of ours on an option: one of before a restart was decided on quotes that are gone. */
+export function withdrawOptionOrders(context: PolicyContext, board: OptionBoard): void {
+  for (const order of context.orders()) if (board.at(order.instrument)) context.cancel(order.id)
 }

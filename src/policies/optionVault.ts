@@ -16,6 +16,7 @@ import type { OrderEvent } from '../market/order.ts'
 import { chooseAsset, type Listed, OptionBoard, optionsOf, pricesOf } from './optionBoard.ts'
 import { type Leg, OptionCampaign } from './optionCampaign.ts'
 import { freshExpiries, nearestDelta } from './optionChoice.ts'
+import { withdrawOptionOrders } from './optionPolicy.ts'
 import { CHAIN_TIMER, OPTION_SETTINGS, OptionTrader } from './optionTrader.ts'
 import type { Policy, PolicyContext } from './policy.ts'
 
@@ -145,7 +146,7 @@ export class OptionVault implements Policy {
   #adopt(): void {
     this.#adopted = true
     const held = this.#board.options.filter((option) => this.#trader.held(option) !== 0)
-    for (const order of this.#context.orders()) if (this.#board.at(order.instrument)) this.#context.cancel(order.id)
+    withdrawOptionOrders(this.#context, this.#board)
     if (held.length > 0)
       this.#campaign = new OptionCampaign(held.map((option) => ({ option, lots: this.#trader.held(option) })))
   }

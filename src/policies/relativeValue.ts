@@ -16,14 +16,20 @@ import { DAY_US } from '../core/clock.ts'
 import { GimbalError } from '../core/errors.ts'
 import { readSettings, type SettingsOf, type SettingValue } from '../core/settings.ts'
 import { dollarLike, type Universe } from '../market/instrument.ts'
-import type { AccountEvent, OrderEvent } from '../market/order.ts'
 import { fitSurface } from '../pricing/fitSurface.ts'
 import type { OptionQuotes } from '../pricing/optionQuotes.ts'
 import type { VolatilitySurface } from '../pricing/volatilitySurface.ts'
+import type { Listed } from './optionBoard.ts'
 import { OptionCampaign } from './optionCampaign.ts'
 import { type FreshOption, freshExpiries } from './optionChoice.ts'
-import { chooseOptionUniverse, OPTION_POLICY_SETTINGS, OptionDesk, type OptionUniverse } from './optionPolicy.ts'
-import type { Policy, PolicyContext } from './policy.ts'
+import {
+  chooseOptionUniverse,
+  OPTION_POLICY_SETTINGS,
+  type OptionDesk,
+  OptionPolicy,
+  type OptionStrategy,
+} from './optionPolicy.ts'
+import type { Policy } from './policy.ts'
 
 export const RELATIVE_VALUE_SETTINGS = {
   pairs: {
@@ -86,19 +92,15 @@ interface Pair {
   readonly sinceUs: number
 }
 
-export class RelativeValue implements Policy {
-  readonly name = 'relative-value'
-  readonly settings: Settings
-  readonly #universe: OptionUniverse
+export class RelativeValue implements OptionStrategy {
+  readonly #settings: Settings
+  readonly #desk: OptionDesk
   readonly #fit: FitQuotes
-  #context!: PolicyContext
-  #desk!: OptionDesk
   #pairs: Pair[] = []
-  #adopted = false
 
-  private constructor(settings: Settings, universe: OptionUniverse, fit: FitQuotes) {
-    this.settings = settings
-    this.#universe = universe
+  private constructor(settings: Settings, desk: OptionDesk, fit: FitQuotes) {
+    this.#settings = settings
+    this.#desk = desk
     this.#fit = fit
   }
 
@@ -107,7 +109,7 @@ export class RelativeValue implements Policy {
     given: Readonly<Record<string, SettingValue>>,
     universe: Universe,
     fit: FitQuotes = fitSvi,
-  ): RelativeValue {
+  ): Policy {
     const settings = readSettings('policy relative-value', RELATIVE_VALUE_SETTINGS, given)
     const { rollDays, tenorDaysMin, tenorDaysMax, exitEdge, entryEdge } = settings
     if (!(rollDays < tenorDaysMin && tenorDaysMin < tenorDaysMax && exitEdge < entryEdge))
@@ -123,66 +125,39 @@ export class RelativeValue implements Policy {
         asset: chosen.asset,
         venues: [...new Set(chosen.options.map((index) => universe.at(index).venue))].join(' '),
       })
-    return new RelativeValue(settings, chosen, fit)
+    return new OptionPolicy('relative-value', settings, chosen, (desk) => new RelativeValue(settings, desk, fit))
   }
 
-  start(context: PolicyContext): readonly number[] {
-    this.#context = context
-    const work = () => {
-      for (const { campaign } of this.#pairs) campaign.work(this.#desk.trader, this.name)
-    }
-    this.#desk = new OptionDesk(this.name, context, this.#universe, this.settings, () => this.#decide(), work)
-    return this.#desk.instruments
+  /** What is held was chosen on a surface that is gone, and is left. */
+  adopt(held: readonly Listed[]): void {
+    if (held.length === 0) return
+    const campaign = new OptionCampaign(held.map((option) => ({ option, lots: this.#desk.trader.held(option) })))
+    campaign.closing = true
+    this.#pairs.push({ campaign, sinceUs: this.#desk.nowUs })
   }
 
-  onMarket(index: number): void {
-    this.#desk.onMarket(index)
-  }
-
-  onOrder(event: OrderEvent): void {
-    this.#desk.onOrder(event)
-  }
-
-  onAccount(event: AccountEvent): void {
-    this.#desk.onAccount(event)
-  }
-
-  onTimer(name: string): void {
-    this.#desk.onTimer(name)
-  }
-
-  #decide(): void {
-    const { trader } = this.#desk
-    const { nowUs } = this.#context.clock
-    if (!this.#adopted) this.#adopt(nowUs)
+  decide(): void {
+    const { trader, nowUs } = this.#desk
     const judged = this.#judge(nowUs)
     for (const pair of this.#pairs) {
       const { campaign, sinceUs } = pair
-      const { holdDays, rollDays } = this.settings
+      const { holdDays, rollDays } = this.#settings
       const late = nowUs - sinceUs > holdDays * DAY_US || campaign.expiryUs - nowUs <= rollDays * DAY_US
       if (late || this.#returned(campaign, judged)) campaign.closing = true
     }
     // A pair of which nothing was filled was not to be had: it is judged anew.
     this.#pairs = this.#pairs.filter(({ campaign }) => !campaign.flat(trader))
-    if (this.#pairs.length < this.settings.pairsMax) this.#enter(judged, nowUs)
-    for (const { campaign } of this.#pairs) campaign.work(trader, this.name)
+    if (this.#pairs.length < this.#settings.pairsMax) this.#enter(judged, nowUs)
+    this.work()
   }
 
-  /** After a restart: what is held was chosen on a surface that is gone, and is left. */
-  #adopt(nowUs: number): void {
-    this.#adopted = true
-    const { trader, board } = this.#desk
-    for (const order of this.#context.orders()) if (board.at(order.instrument)) this.#context.cancel(order.id)
-    const held = board.options.filter((option) => trader.held(option) !== 0)
-    if (held.length === 0) return
-    const campaign = new OptionCampaign(held.map((option) => ({ option, lots: trader.held(option) })))
-    campaign.closing = true
-    this.#pairs.push({ campaign, sinceUs: nowUs })
+  work(): void {
+    for (const { campaign } of this.#pairs) campaign.work(this.#desk.trader, 'relative-value')
   }
 
   /** Every fresh option near enough to the money, against the surface of this moment, by index. */
   #judge(nowUs: number): ReadonlyMap<number, Judged> {
-    const { rollDays, tenorDaysMax, deviationsMax } = this.settings
+    const { rollDays, tenorDaysMax, deviationsMax } = this.#settings
     const { board } = this.#desk
     const { spot } = board
     const expiries = freshExpiries(board, nowUs, tenorDaysMax, rollDays, tenorDaysMax)
@@ -230,11 +205,11 @@ export class RelativeValue implements Policy {
       // Bid over surface plus half the spread is the mid over it; fees were paid, and cancel.
       off += 0.5 * Math.sign(lots) * (found.cheap - found.rich)
     }
-    return off < this.settings.exitEdge
+    return off < this.#settings.exitEdge
   }
 
   #enter(judged: ReadonlyMap<number, Judged>, nowUs: number): void {
-    const { pairsMax, entryEdge, tenorDaysMin } = this.settings
+    const { pairsMax, entryEdge, tenorDaysMin } = this.#settings
     const { board, trader } = this.#desk
     const taken = (index: number) =>
       trader.held(board.at(index)!) !== 0 || this.#pairs.some(({ campaign }) => campaign.includes(index))
@@ -259,14 +234,14 @@ export class RelativeValue implements Policy {
 
   #match(sold: FreshOption, bought: FreshOption): boolean {
     if (sold.index === bought.index) return false
-    const { pairs } = this.settings
+    const { pairs } = this.#settings
     return pairs === 'both' || (sold.expiryUs === bought.expiryUs) === (pairs === 'skew')
   }
 
   /** A pair of whole lots, no more than is shown now; undefined where they leave too much vega. */
   #size(sold: FreshOption, bought: FreshOption): OptionCampaign | undefined {
-    const { vegaShare, vegaMismatch } = this.settings
-    const vega = vegaShare * this.#context.portfolio.equity
+    const { vegaShare, vegaMismatch } = this.#settings
+    const vega = vegaShare * this.#desk.equity
     const lotVega = (option: FreshOption) => option.slopes.vega * 0.01 * option.lotBase
     let longLots = Math.min(Math.floor(vega / lotVega(bought) + 1e-9), bought.market.bestAskLots)
     let shortLots = Math.round((longLots * lotVega(bought)) / lotVega(sold))

@@ -17,19 +17,19 @@ import { DAY_US, HOUR_US } from '../core/clock.ts'
 import { GimbalError } from '../core/errors.ts'
 import { readSettings, type SettingsOf, type SettingValue } from '../core/settings.ts'
 import type { Universe } from '../market/instrument.ts'
-import type { AccountEvent, OrderEvent } from '../market/order.ts'
 import { lelandVolatility } from '../research/hedging/hedgeBands.ts'
+import { type CampaignRules, OneCampaign } from './oneCampaign.ts'
 import type { Listed } from './optionBoard.ts'
 import { type Leg, OptionCampaign } from './optionCampaign.ts'
 import { type FreshExpiry, type FreshOption, freshExpiries, nearestDelta, straddle } from './optionChoice.ts'
 import {
   chooseOptionUniverse,
   OPTION_POLICY_SETTINGS,
-  OptionDesk,
-  type OptionUniverse,
+  type OptionDesk,
+  OptionPolicy,
   requireTenors,
 } from './optionPolicy.ts'
-import type { Policy, PolicyContext } from './policy.ts'
+import type { Policy } from './policy.ts'
 
 export const VARIANCE_PREMIUM_SETTINGS = {
   direction: {
@@ -88,22 +88,18 @@ interface Structure {
   readonly putWing?: FreshOption
 }
 
-export class VariancePremium implements Policy {
-  readonly name = 'variance-premium'
-  readonly settings: Settings
-  readonly #universe: OptionUniverse
-  #context!: PolicyContext
-  #desk!: OptionDesk
-  #campaign: OptionCampaign | undefined
-  #adopted = false
+export class VariancePremium implements CampaignRules {
+  readonly tag = 'variance-premium'
+  readonly #settings: Settings
+  readonly #desk: OptionDesk
 
-  private constructor(settings: Settings, universe: OptionUniverse) {
-    this.settings = settings
-    this.#universe = universe
+  private constructor(settings: Settings, desk: OptionDesk) {
+    this.#settings = settings
+    this.#desk = desk
   }
 
   /** @throws {GimbalError} `config-invalid`, `instrument-unknown`. */
-  static fromSettings(given: Readonly<Record<string, SettingValue>>, universe: Universe): VariancePremium {
+  static fromSettings(given: Readonly<Record<string, SettingValue>>, universe: Universe): Policy {
     const settings = readSettings('policy variance-premium', VARIANCE_PREMIUM_SETTINGS, given)
     const { structure, bodyDelta, wingDelta } = settings
     requireTenors('variance-premium', settings)
@@ -112,49 +108,18 @@ export class VariancePremium implements Policy {
         wingDelta,
         bodyDelta,
       })
-    return new VariancePremium(settings, chooseOptionUniverse('variance-premium', universe, settings))
+    const chosen = chooseOptionUniverse('variance-premium', universe, settings)
+    return new OptionPolicy('variance-premium', settings, chosen, (desk) => {
+      return new OneCampaign(desk, new VariancePremium(settings, desk))
+    })
   }
 
-  start(context: PolicyContext): readonly number[] {
-    this.#context = context
-    const decide = () => this.#decide()
-    const work = () => this.#campaign?.work(this.#desk.trader, this.name)
-    this.#desk = new OptionDesk(this.name, context, this.#universe, this.settings, decide, work)
-    return this.#desk.instruments
-  }
-
-  onMarket(index: number): void {
-    this.#desk.onMarket(index)
-  }
-
-  onOrder(event: OrderEvent): void {
-    this.#desk.onOrder(event)
-  }
-
-  onAccount(event: AccountEvent): void {
-    this.#desk.onAccount(event)
-  }
-
-  onTimer(name: string): void {
-    this.#desk.onTimer(name)
-  }
-
-  #decide(): void {
-    const { trader, board } = this.#desk
-    if (!this.#adopted) this.#adopt()
-    if (this.#campaign?.flat(trader) && (this.#campaign.closing || this.#due(this.#campaign)))
-      this.#campaign = undefined
-    const campaign = this.#campaign
-    if (campaign) {
-      if (this.#due(campaign) || this.#reverted(campaign)) campaign.closing = true
-    } else if (board.options.every((option) => trader.held(option) === 0)) this.#campaign = this.#enter()
-    // A chain shows little at a time, so a position is built over several: each time only as long as it is worth adding to.
-    if (this.#campaign && (this.#campaign.closing || this.#worthAdding(this.#campaign)))
-      this.#campaign.work(trader, this.name)
+  get rollDays(): number {
+    return this.#settings.rollDays
   }
 
   /** Whether what a campaign sells is still dear, or what it buys still cheap. */
-  #worthAdding({ legs }: OptionCampaign): boolean {
+  worthAdding({ legs }: OptionCampaign): boolean {
     const bodies = legs.filter(({ lots }) => lots < 0)
     return bodies.length > 0 ? this.#dear(bodies) : this.#cheap(legs)
   }
@@ -162,58 +127,36 @@ export class VariancePremium implements Policy {
   #dear(bodies: readonly { readonly option: Listed }[]): boolean {
     const { board, expected, hedge } = this.#desk
     const bid = meanVolatility(bodies, (option) => board.volatilityAt(option, option.market.bestBid))
-    return bid > lelandVolatility(expected, hedge.costRate, this.#spacingYears, -1) + this.settings.entryEdge
+    return bid > lelandVolatility(expected, hedge.costRate, this.#spacingYears, -1) + this.#settings.entryEdge
   }
 
   #cheap(bodies: readonly { readonly option: Listed }[]): boolean {
     const { board, expected, hedge } = this.#desk
     const asked = meanVolatility(bodies, (option) => board.volatilityAt(option, option.market.bestAsk))
-    return asked < lelandVolatility(expected, hedge.costRate, this.#spacingYears, 1) - this.settings.entryEdge
+    return asked < lelandVolatility(expected, hedge.costRate, this.#spacingYears, 1) - this.#settings.entryEdge
   }
 
   /** Time between two trades of the hedge, for the break-even volatility. */
   get #spacingYears(): number {
-    return (this.settings.horizonHours * HOUR_US) / YEAR_US
-  }
-
-  /** After a restart: what is held becomes the campaign, nothing is added to it. */
-  #adopt(): void {
-    this.#adopted = true
-    const { trader, board } = this.#desk
-    for (const order of this.#context.orders()) if (board.at(order.instrument)) this.#context.cancel(order.id)
-    const held = board.options.filter((option) => trader.held(option) !== 0)
-    if (held.length === 0) return
-    const longs: Leg[] = held.filter((o) => trader.held(o) > 0).map((option) => ({ option, lots: trader.held(option) }))
-    const shorts: Leg[] = held
-      .filter((option) => trader.held(option) < 0)
-      .map((option) => {
-        const cover = longs.find((leg) => leg.option.right === option.right && leg.option.expiryUs === option.expiryUs)
-        return { option, lots: trader.held(option), ...(cover ? { cover } : {}) }
-      })
-    this.#campaign = new OptionCampaign([...longs, ...shorts])
-  }
-
-  /** Whether the time to close has come. */
-  #due(campaign: OptionCampaign): boolean {
-    return campaign.expiryUs - this.#context.clock.nowUs <= this.settings.rollDays * DAY_US
+    return (this.#settings.horizonHours * HOUR_US) / YEAR_US
   }
 
   /** Whether what was dear is no longer, or what was cheap. */
-  #reverted({ legs }: OptionCampaign): boolean {
+  over({ legs }: OptionCampaign): boolean {
     const { board, expected } = this.#desk
     const bodies = legs.filter(({ lots }) => lots < 0)
     const selling = bodies.length > 0
     const mid = meanVolatility(selling ? bodies : legs, (option) => {
       return board.fresh(option) ? board.volatility(option) : Number.NaN
     })
-    const { exitEdge } = this.settings
+    const { exitEdge } = this.#settings
     return selling ? mid < expected - exitEdge : mid > expected + exitEdge
   }
 
-  #enter(): OptionCampaign | undefined {
-    const { direction, tenorDays, tenorDaysMin, tenorDaysMax } = this.settings
+  enter(): OptionCampaign | undefined {
+    const { direction, tenorDays, tenorDaysMin, tenorDaysMax } = this.#settings
     const { board } = this.#desk
-    for (const expiry of freshExpiries(board, this.#context.clock.nowUs, tenorDays, tenorDaysMin, tenorDaysMax)) {
+    for (const expiry of freshExpiries(board, this.#desk.nowUs, tenorDays, tenorDaysMin, tenorDaysMax)) {
       const found = this.#structure(expiry)
       if (!found) continue
       // Only the tenor nearest to the wanted one that can be had is judged: the next would be another trade.
@@ -226,7 +169,7 @@ export class VariancePremium implements Policy {
   }
 
   #structure(expiry: FreshExpiry): Structure | undefined {
-    const { structure, bodyDelta, wingDelta } = this.settings
+    const { structure, bodyDelta, wingDelta } = this.#settings
     let body = straddle(this.#desk.board, expiry)
     if (structure === 'strangle' && body) {
       const call = nearestDelta(expiry, 1, bodyDelta, body.call.strike)
@@ -266,8 +209,8 @@ export class VariancePremium implements Policy {
 
   /** Lots of each leg; NaN while equity is unknown. @param loss Most that one base unit can lose, in dollars. */
   #size(call: FreshOption, put: FreshOption, loss: number): number {
-    const { vegaShare, lossShare } = this.settings
-    const { equity } = this.#context.portfolio
+    const { vegaShare, lossShare } = this.#settings
+    const { equity } = this.#desk
     const vegaPoint = 0.01 * (call.slopes.vega + put.slopes.vega)
     const units = Math.min((vegaShare * equity) / vegaPoint, (lossShare * equity) / loss)
     return Math.floor(units / call.lotBase + 1e-9)
