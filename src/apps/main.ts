@@ -376,10 +376,16 @@ export function buildProgram(): Command {
       program,
       'margin',
       'Margin of every account, its distance from liquidation, and the money that should move',
-      'gimbal margin --chain chain_20260105T153329Z.csv.gz --book book.json --optimise',
+      'gimbal margin --book book.json --survive 30 --optimise --capital-rate 8 --sigmas 4',
     ),
   )
+    .option('--survive <percent>', 'move of all coins, either way, that accounts are to survive', '20')
+    .option('--transfer-fee <dollars>', 'what a withdrawal and a deposit cost, beside gas', '5')
+    .option('--transfer-time <length>', 'how long they take', '30m')
     .option('--optimise', 'place perpetuals anew: the same deltas at the least cost of capital')
+    .option('--capital-rate <percent>', 'with --optimise: what capital costs a year', '10')
+    .option('--horizon <length>', 'with --optimise: over which cost of capital and funding are weighed', '7d')
+    .option('--sigmas <n>', 'with --optimise: deviations of a day that accounts are to survive', '3')
     .action(act(async () => (await import('./commands/margin.ts')).margin))
 
   deskBook(

@@ -1,21 +1,52 @@
 /** @file `gimbal margin`: what every venue asks, how far each account is from being liquidated, and which money should move. */
 
+import { DAY_US } from '../../core/clock.ts'
+import { GimbalError } from '../../core/errors.ts'
 import type { AccountFacts, MarginFacts } from '../../report/deskReport.ts'
-import { movesFacts, optimisedFacts } from '../desk/capitalFacts.ts'
+import { CAPITAL_TERMS, type CapitalTerms, movesFacts, optimisedFacts } from '../desk/capitalFacts.ts'
 import { type BookOptions, type Desk, frameOf, openDesk, printFrame, writeDesk } from '../desk/deskInput.ts'
 import { greeksFacts } from '../desk/greeksFacts.ts'
 import { accountFacts, marginLadder } from '../desk/marginFacts.ts'
 import { surfaceFacts } from '../desk/surfaceFacts.ts'
-import { EXIT, type Terminal } from '../terminal.ts'
+import { EXIT, lengthOption, numberOption, type Terminal } from '../terminal.ts'
 
 interface MarginOptions extends BookOptions {
   readonly optimise?: boolean
+  readonly survive: string
+  readonly transferFee: string
+  readonly transferTime: string
+  readonly capitalRate: string
+  readonly horizon: string
+  readonly sigmas: string
 }
 
-/** Exit code 3 when some account could be liquidated now, its venue's rules cannot say, or something held has no price. */
+/** A number above 0 and, where that is given, below `most`. */
+function above0(text: string, option: string, most = Number.POSITIVE_INFINITY): number {
+  const value = numberOption(text, option, 0)
+  if (value > 0 && value < most) return value
+  const below = most < Number.POSITIVE_INFINITY ? ` and below ${most}` : ''
+  throw new GimbalError('argument-invalid', `${option} takes a number above 0${below}`, { given: text })
+}
+
+function termsOf(options: MarginOptions): CapitalTerms {
+  return {
+    survive: above0(options.survive, '--survive', 100) / 100,
+    transferFee: numberOption(options.transferFee, '--transfer-fee', 0),
+    transferUs: lengthOption(options.transferTime, '--transfer-time'),
+    capitalRate: above0(options.capitalRate, '--capital-rate') / 100,
+    horizonDays: lengthOption(options.horizon, '--horizon') / DAY_US,
+    sigmas: above0(options.sigmas, '--sigmas', 100),
+  }
+}
+
+/**
+ * Exit code 3 when some account could be liquidated now, its venue's rules cannot say, something held has no price, or what --optimise
+ * asks for cannot be had.
+ */
 export async function margin(terminal: Terminal, options: MarginOptions): Promise<number> {
+  const terms = termsOf(options)
   const desk = await openDesk(terminal, options)
-  const found = await marginFacts(terminal, desk, options.optimise === true)
+  const found = await marginFacts(terminal, desk, options.optimise === true, terms)
   const { market, book } = desk
   const greeks = greeksFacts(book, market.view)
   const report = {
@@ -28,22 +59,29 @@ export async function margin(terminal: Terminal, options: MarginOptions): Promis
   printFrame(terminal, report)
   for (const { name, venue, missing } of unpriced)
     terminal.prose(`${name} at ${venue} is not priced: ${missing.join(', ')}`, 2)
-  printMargin(terminal, found)
+  printMargin(terminal, found, terms)
   writeDesk(terminal, options.out, report)
   terminal.result({ market: report.market, book: report.book, unpriced, ...found })
   const sound =
-    unpriced.length === 0 && found.accounts.every(({ liquidatable, refusal }) => !liquidatable && refusal === '')
+    unpriced.length === 0 &&
+    found.accounts.every(({ liquidatable, refusal }) => !liquidatable && refusal === '') &&
+    found.optimised?.feasible !== false
   return sound ? EXIT.ok : EXIT.found
 }
 
 /** All of the margin section. */
-export async function marginFacts(terminal: Terminal, { book, market }: Desk, optimise: boolean): Promise<MarginFacts> {
+export async function marginFacts(
+  terminal: Terminal,
+  { book, market }: Desk,
+  optimise: boolean,
+  terms: CapitalTerms = CAPITAL_TERMS,
+): Promise<MarginFacts> {
   terminal.progress('margin of accounts')
   const accounts = accountFacts(book, market.view)
   const ladder = marginLadder(book, market.view, accounts)
-  const moves = await movesFacts(book, market.view, accounts)
+  const moves = await movesFacts(book, market.view, accounts, terms)
   if (optimise) terminal.progress('placing perpetuals anew')
-  const optimised = optimise ? { optimised: await optimisedFacts(book, market.view) } : {}
+  const optimised = optimise ? { optimised: await optimisedFacts(book, market.view, terms) } : {}
   terminal.progress('', true)
   return { accounts, ladder, moves, ...optimised }
 }
@@ -56,7 +94,7 @@ function ratioText(account: AccountFacts): string {
   return Number.isFinite(account.ratio) ? account.ratio.toFixed(2) : 'no end'
 }
 
-function printMargin(terminal: Terminal, { accounts, moves, optimised }: MarginFacts): void {
+function printMargin(terminal: Terminal, { accounts, moves, optimised }: MarginFacts, { sigmas }: CapitalTerms): void {
   terminal.line()
   terminal.table(
     ['account', 'rules', 'worth $', 'equity $', 'initial $', 'maint $', 'free $', 'equity/maint'],
@@ -124,7 +162,7 @@ function printMargin(terminal: Terminal, { accounts, moves, optimised }: MarginF
   if (!optimised) return
   terminal.line()
   const { initialBefore, initial, trading, carry, horizonDays, feasible, violations } = optimised
-  terminal.prose('The same deltas at the least cost of capital, every account surviving three deviations of a day:')
+  terminal.prose(`The same deltas at the least cost of capital, every account surviving ${sigmas} deviations of a day:`)
   if (!feasible) terminal.prose(`NOT POSSIBLE: ${violations.join('; ')} missing; what comes nearest:`, 2)
   for (const { name, size, cost } of optimised.trades)
     terminal.prose(

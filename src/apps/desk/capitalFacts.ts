@@ -16,16 +16,29 @@ import type { MarketView } from '../../portfolio/marketView.ts'
 import type { AccountFacts, MovesFacts, OptimisedFacts } from '../../report/deskReport.ts'
 import { impliedVolatility } from './marginFacts.ts'
 
-/** A withdrawal and a deposit: time and dollars. Ours: venues credit after some confirmations and charge a few dollars. */
-const ROUTE_US = 30 * MINUTE_US
-const ROUTE_FEE = 5
-/** Moves that accounts are to survive: a fifth either way. */
-const SURVIVED = [-0.2, 0.2] as const
-/** What capital costs a year, and over how many days placements are judged. */
-const CAPITAL_A_YEAR = 0.1
-const HORIZON_DAYS = 7
-/** Deviations of a day that optimised accounts are to survive. */
-const SIGMAS = 3
+/** What a desk knows of itself and nobody can tell it. */
+export interface CapitalTerms {
+  /** A withdrawal and a deposit: dollars, and how long until it counts. */
+  readonly transferFee: number
+  readonly transferUs: number
+  /** Move of all coins that accounts are to survive, either way, a fraction. */
+  readonly survive: number
+  /** What capital costs a year, a fraction, and over how many days placements are judged. */
+  readonly capitalRate: number
+  readonly horizonDays: number
+  /** Deviations of a day that optimised accounts are to survive. */
+  readonly sigmas: number
+}
+
+/** Ours: venues credit after some confirmations and charge a few dollars; a fifth either way is a bad day. */
+export const CAPITAL_TERMS: CapitalTerms = {
+  transferFee: 5,
+  transferUs: 30 * MINUTE_US,
+  survive: 0.2,
+  capitalRate: 0.1,
+  horizonDays: 7,
+  sigmas: 3,
+}
 /** Most of a venue's depth a placement may take, in dollars a percent of price. */
 const DEPTH_SHARE = 0.5
 
@@ -34,11 +47,17 @@ function coinsOf(book: Book): string[] {
 }
 
 /** Proposed transfers; `refusal` says why there can be none. */
-export async function movesFacts(book: Book, view: MarketView, accounts: readonly AccountFacts[]): Promise<MovesFacts> {
+export async function movesFacts(
+  book: Book,
+  view: MarketView,
+  accounts: readonly AccountFacts[],
+  terms: CapitalTerms,
+): Promise<MovesFacts> {
   const coins = coinsOf(book)
-  const moves = SURVIVED.map((move): NamedMove => {
+  const moves = [-terms.survive, terms.survive].map((move): NamedMove => {
     const spot = Object.fromEntries(coins.map((asset) => [asset, 1 + move]))
-    return { name: `all coins ${move > 0 ? '+' : '−'}${Math.abs(100 * move)} %`, shift: { spot } }
+    const percent = Number(Math.abs(100 * move).toPrecision(6))
+    return { name: `all coins ${move > 0 ? '+' : '−'}${percent} %`, shift: { spot } }
   })
   const survived = moves.map(({ name }) => name)
   const nothing = { survived, moves: [], missing: [] }
@@ -48,9 +67,9 @@ export async function movesFacts(book: Book, view: MarketView, accounts: readonl
       ...nothing,
       refusal: `Nothing is proposed while ${silent.map(({ venue }) => venue).join(', ')} cannot be assessed.`,
     }
-  const routes = routesOf(book, view)
+  const routes = routesOf(book, view, terms)
   if (routes.length === 0) return { ...nothing, refusal: 'No account has a balance that could move to another.' }
-  const wanted = { moves, marginRatio: 1, byUs: view.timeUs + DAY_US }
+  const wanted = { moves, marginRatio: 1, byUs: view.timeUs + Math.max(DAY_US, terms.transferUs) }
   let found: MoveProposal
   try {
     found = proposeMoves(book, view, routes, wanted, await highsSolver())
@@ -70,7 +89,7 @@ export async function movesFacts(book: Book, view: MarketView, accounts: readonl
 }
 
 /** Every balance to every account that margins something in that currency. */
-function routesOf(book: Book, view: MarketView): TransferRoute[] {
+function routesOf(book: Book, view: MarketView, { transferFee, transferUs }: CapitalTerms): TransferRoute[] {
   const routes: TransferRoute[] = []
   for (const [from, { balances, venue }] of book.accounts.entries())
     for (const [currency, units] of Object.entries(balances))
@@ -80,7 +99,7 @@ function routesOf(book: Book, view: MarketView): TransferRoute[] {
         if (!(currency in account.balances) && !taken.has(currency)) continue
         const gas = view.transactionCost(venue) + view.transactionCost(account.venue)
         const name = `${currency} ${from} ${venue} to ${to} ${account.venue}`
-        routes.push({ name, from, to, currency, withdrawalFee: ROUTE_FEE, gas, bridgeShare: 0, takesUs: ROUTE_US })
+        routes.push({ name, from, to, currency, withdrawalFee: transferFee, gas, bridgeShare: 0, takesUs: transferUs })
       }
   return routes
 }
@@ -90,7 +109,8 @@ function routesOf(book: Book, view: MarketView): TransferRoute[] {
  *
  * @throws {GimbalError} `argument-invalid` for a book without perpetuals; as the optimiser does.
  */
-export async function optimisedFacts(book: Book, view: MarketView): Promise<OptimisedFacts> {
+export async function optimisedFacts(book: Book, view: MarketView, terms: CapitalTerms): Promise<OptimisedFacts> {
+  const { capitalRate, horizonDays, sigmas } = terms
   const candidates: Candidate[] = []
   const assets = new Set<string>()
   for (const [account, { venue, margin, positions }] of book.accounts.entries()) {
@@ -107,7 +127,11 @@ export async function optimisedFacts(book: Book, view: MarketView): Promise<Opti
     }
   }
   if (candidates.length === 0)
-    throw new GimbalError('argument-invalid', '--optimise places perpetuals anew, and the book has none in margin', {})
+    throw new GimbalError(
+      'argument-invalid',
+      '--optimise places perpetuals anew, and the book has none in margin that can be seen to trade',
+      {},
+    )
   const table = greeksTable(book, view)
   const limits = [...assets].map((asset) => {
     const delta = table.assets.find((row) => row.asset === asset)?.greeks.delta ?? 0
@@ -138,9 +162,9 @@ export async function optimisedFacts(book: Book, view: MarketView): Promise<Opti
   const answer = optimiseCapital(
     {
       ...{ book, market: view, candidates, limits, collateral, cash },
-      moves: sigmaMoves(volatility, SIGMAS, 1),
-      capitalCharge: (CAPITAL_A_YEAR * HORIZON_DAYS) / 365,
-      horizonDays: HORIZON_DAYS,
+      moves: sigmaMoves(volatility, sigmas, 1),
+      capitalCharge: (capitalRate * horizonDays) / 365,
+      horizonDays,
     },
     await highsSolver(),
   )
@@ -155,7 +179,7 @@ export async function optimisedFacts(book: Book, view: MarketView): Promise<Opti
     capitalAdded: answer.capitalAdded,
     trading: answer.trading,
     carry: answer.carry,
-    horizonDays: HORIZON_DAYS,
+    horizonDays,
     binding: answer.binding.map(({ name }) => name),
     violations: answer.violations.map(({ name, by }) => `${name} by ${by.toPrecision(3)}`),
   }

@@ -58,7 +58,9 @@ async function run<O>(command: (terminal: Terminal, options: O) => Promise<numbe
 
 const asked = (out: string) => ({ seed: '1', out: at(out) })
 const greeksOf = (options: object) => run(greeks, { ...asked('greeks'), strikes: 'delta', ...options })
-const marginOf = (options: object) => run(margin, { ...asked('margin'), ...options })
+/** What commander gives where nothing is said. */
+const SAID = { survive: '20', transferFee: '5', transferTime: '30m', capitalRate: '10', horizon: '7d', sigmas: '3' }
+const marginOf = (options: object) => run(margin, { ...asked('margin'), ...SAID, ...options })
 const stressOf = (options: object) =>
   run(stress, { ...asked('stress'), scenario: ['gap-down'], breakers: true, tailDays: '365', ...options })
 
@@ -325,6 +327,25 @@ describe('gimbal margin', () => {
     await expect(
       marginOf({ optimise: true, book: written('none.json', { accounts: [{ venue: 'w', balances: { BTC: 1 } }] }) }),
     ).rejects.toThrow('--optimise')
+  })
+
+  test('a desk says what its capital costs, what it must survive and what moving money takes', async () => {
+    const account = (venue: string, USDC: number, size: number) => ({
+      venue, margin: 'hyperliquid', balances: { USDC },
+      positions: [{ kind: 'perp', asset: 'BTC', size, entry: 90_000, settle: 'USDC' }],
+    }) // biome-ignore format: an account
+    const book = written('two.json', { accounts: [account('poor', 40_000, 1), account('rich', 1e6, -0.1)] })
+    const calm = await marginOf({ book, survive: '1' })
+    const wild = await marginOf({ book, survive: '60', transferFee: '40', transferTime: '2d' })
+    expect(calm.json.moves).toMatchObject({ survived: ['all coins −1 %', 'all coins +1 %'], moves: [] })
+    const [move] = wild.json.moves.moves
+    expect(move).toMatchObject({ from: 'rich', to: 'poor', cost: 40, takesUs: 2 * 86_400e6 })
+    const wide = await marginOf({ book, optimise: true, sigmas: '20', capitalRate: '50', horizon: '1d' })
+    const near = await marginOf({ book, optimise: true, sigmas: '1', capitalRate: '50', horizon: '1d' })
+    expect(near.json.optimised.horizonDays).toBe(1)
+    expect(wide.json.optimised.capitalAdded).toBeGreaterThan(near.json.optimised.capitalAdded)
+    for (const wrong of [{ survive: '100' }, { sigmas: '0' }, { capitalRate: '-1' }, { transferTime: 'soon' }])
+      await expect(marginOf({ book, ...wrong })).rejects.toMatchObject({ code: 'argument-invalid' })
   })
 })
 

@@ -95,14 +95,19 @@ export interface CandidateTerms {
 }
 
 /**
- * A candidate whose costs follow from the view's liquidity of that asset at that venue; undefined where the view knows none: what cannot
- * be seen to trade is not traded. Notional is spot times size for options.
+ * A candidate whose costs follow from the view's liquidity of that asset at that venue; undefined where the view knows none, or no depth:
+ * what cannot be seen to trade is not traded. Notional is spot times size for options.
+ *
+ * @throws {GimbalError} `argument-invalid` for an account that is not in the book.
  */
 export function candidateFromView(terms: CandidateTerms, book: Book, market: MarketView): Candidate | undefined {
   const { contract, account, notionalMost, ...named } = terms
-  const { venue } = book.accounts[account]!
+  const venue = book.accounts[account]?.venue
+  if (venue === undefined) {
+    throw new GimbalError('argument-invalid', 'A candidate of no account in the book', { name: terms.name, account })
+  }
   const known = market.liquidity(venue, contract.asset)
-  if (known === undefined) return undefined
+  if (known === undefined || !(known.depth > 0)) return undefined
   const inverse = contract.kind !== 'option' && contract.payoff === 'inverse'
   const price = contract.kind === 'option' ? market.spot(contract.asset) : unitPrice(contract, venue, market)
   const notional = inverse ? 1 : price
@@ -163,6 +168,9 @@ export function requireRequest(request: CapitalRequest): void {
     refuse('needs a charge above 0 and a horizon of at least 0', { capitalCharge, horizonDays })
   }
   if (accountsMost !== undefined && !(accountsMost >= 1)) refuse('allows no account', { accountsMost })
+  for (const [currency, units] of Object.entries(request.cash)) {
+    if (!(units >= 0 && Number.isFinite(units))) refuse('has cash that is no amount', { currency, units })
+  }
   const names = new Set<string>()
   for (const { name, account, contract, lot, sizeMin = 0, ...figures } of candidates) {
     if (names.has(name)) refuse('names two candidates alike', { name })

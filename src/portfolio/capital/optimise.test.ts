@@ -14,7 +14,7 @@ import { withTrade } from '../margin/whatIf.ts'
 import { ShiftedView, SnapshotView } from '../marketView.ts'
 import { positionGreeks } from '../positionGreeks.ts'
 import { futureMark, optionDollars } from '../valuation.ts'
-import { type Candidate, type CapitalRequest, sigmaMoves } from './capitalRequest.ts'
+import { type Candidate, type CapitalRequest, candidateFromView, sigmaMoves } from './capitalRequest.ts'
 import { highsSolver } from './highsSolver.ts'
 import { type CapitalAnswer, optimiseCapital } from './optimise.ts'
 
@@ -347,10 +347,27 @@ test('requests without sense are refused by name', () => {
     { candidates: [{ ...twoVenues().candidates[0]!, fee: Number.NaN }] },
     { candidates: [{ ...twoVenues().candidates[0]!, account: 9 }] },
     { limits: [{ name: 'delta', greek: 'delta', asset: 'BTC', min: 2, max: 1 }] },
+    { cash: { USDC: Number.NaN } },
+    { cash: { USDC: -1 } },
   ]
   for (const changes of wrong) {
     expect(() => optimiseCapital(twoVenues(changes), solver)).toThrow(
       expect.objectContaining({ code: 'argument-invalid' }),
     )
   }
+})
+
+test('what cannot be seen to trade is no candidate, and an account that is not there is named', () => {
+  const { book } = twoVenues()
+  const facing = (depth: number) => {
+    const liquidity = { 'hyperliquid BTC': { halfSpread: 1e-4, depth, takerFee: 1e-4 } }
+    return new SnapshotView({ timeUs: 0, spot: { BTC: 100_000 }, liquidity })
+  }
+  const terms = { name: 'here', account: 0, contract: perp(), lot: 0, notionalMost: 1e6 }
+  for (const depth of [0, Number.NaN]) expect(candidateFromView(terms, book, facing(depth))).toBeUndefined()
+  expect(candidateFromView({ ...terms, account: 1 }, book, facing(1e6))).toBeUndefined()
+  expect(candidateFromView(terms, book, facing(1e6))).toMatchObject({ buyMost: 10, impact: 50 })
+  expect(() => candidateFromView({ ...terms, account: 9 }, book, facing(1e6))).toThrow(
+    expect.objectContaining({ code: 'argument-invalid', facts: { name: 'here', account: 9 } }),
+  )
 })
