@@ -13,6 +13,7 @@ import { curveChart, DESK_PLOT_STYLE, lineColour, shadedTable, smileChart } from
 import type { DeskReport, ExpiryFacts, GreeksFacts, Ladder, MarketKind, SurfaceFacts } from './deskReport.ts'
 import { stressSection } from './deskStress.ts'
 import { count, escaped, fixed, NONE, percent, plain, utc } from './figures.ts'
+import { pageHead } from './pageHead.ts'
 import { PAGE_STYLE } from './pageStyle.ts'
 import { PLOT_STYLE } from './researchPlots.ts'
 import { table } from './table.ts'
@@ -40,19 +41,7 @@ export function renderDesk(report: DeskReport): string {
     ([anchor, heading, html]) => `<section id="${anchor}"><h2>${heading}</h2>\n${html}</section>`,
   )
   const title = report.book ? `${report.book.name} in ${market.source}` : market.source
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width,initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="generator" content="gimbal ${escaped(report.gimbalVersion)}">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<title>${escaped(title)} – gimbal desk</title>
-<style>${PAGE_STYLE}${PLOT_STYLE}${DESK_PLOT_STYLE}${DESK_STYLE}</style>
-</head>
-<body>
-<header class="page"><b>gimbal</b><span>desk, all times UTC, money in US dollars</span><span class="actions"><a href="desk.json">desk.json</a></span></header>
+  return `${pageHead(`${title} – gimbal desk`, report.gimbalVersion, PAGE_STYLE + PLOT_STYLE + DESK_PLOT_STYLE + DESK_STYLE, false)}<header class="page"><b>gimbal</b><span>desk, all times UTC, money in US dollars</span><span class="actions"><a href="desk.json">desk.json</a></span></header>
 <nav aria-label="Sections"><div>${links.join('')}</div></nav>
 <main>
 ${headline(report)}

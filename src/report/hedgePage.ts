@@ -15,13 +15,14 @@ import {
   leastVariance,
   type StudyParts,
 } from './hedgeResult.ts'
+import { pageHead } from './pageHead.ts'
 import { PAGE_STYLE } from './pageStyle.ts'
 import { PLOT_STYLE } from './researchPlots.ts'
 import { durationText } from './runReport.ts'
 import { table } from './table.ts'
 
 const BADGES = {
-  real: { text: 'REAL MONEY', meaning: 'Traded.' },
+  real: { text: 'REAL MARKET DATA', meaning: 'Recorded from a market.' },
   replayed: { text: 'REPLAYED DATA', meaning: 'Recorded from a market.' },
   synthetic: { text: 'SYNTHETIC DATA', meaning: 'Generated: this market never existed.' },
 } as const
@@ -81,19 +82,7 @@ export function renderHedgeStudy(result: HedgeStudyResult): string {
     ['provenance', 'Provenance', provenance(result)],
     ['notes', 'Notes', notes(result)],
   ]
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width,initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="generator" content="gimbal ${escaped(result.gimbalVersion)}">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<title>${escaped(result.title)} – gimbal hedge</title>
-<style>${PAGE_STYLE}${PLOT_STYLE}${HEDGE_STYLE}</style>
-</head>
-<body>
-<header class="page"><b>gimbal</b><span>hedging study, all times UTC, money in US dollars</span></header>
+  return `${pageHead(`${result.title} – gimbal hedge`, result.gimbalVersion, PAGE_STYLE + PLOT_STYLE + HEDGE_STYLE, false)}<header class="page"><b>gimbal</b><span>hedging study, all times UTC, money in US dollars</span></header>
 <nav aria-label="Sections"><div>${sections.map(([name, heading]) => `<a href="#${name}">${heading}</a>`).join('')}</div></nav>
 <main>
 <header class="top">

@@ -24,6 +24,7 @@ import {
   signedPercent,
   utc,
 } from './figures.ts'
+import { pageHead } from './pageHead.ts'
 import { PAGE_SCRIPT } from './pageScript.ts'
 import { PAGE_STYLE } from './pageStyle.ts'
 import { RETURNS_NEEDED, type SharpeEvidence } from './performance.ts'
@@ -67,19 +68,7 @@ export function renderReport(reports: readonly RunReport[]): string {
     : ''
   // '<' cannot end the element early when written as an escape, and JSON reads it back the same.
   const json = reportJson(reports).trimEnd().replaceAll('<', '\\u003c')
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width,initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="generator" content="gimbal ${escaped(reports[0]?.facts.gimbalVersion ?? '')}">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:">
-<title>${escaped(title)} – gimbal report</title>
-<style>${PAGE_STYLE}</style>
-</head>
-<body>
-<svg width="0" height="0" style="position:absolute" aria-hidden="true"><defs>${[1, 2, 3].map(symbols).join('')}</defs></svg>
+  return `${pageHead(`${title} – gimbal report`, reports[0]?.facts.gimbalVersion ?? '', PAGE_STYLE, true)}<svg width="0" height="0" style="position:absolute" aria-hidden="true"><defs>${[1, 2, 3].map(symbols).join('')}</defs></svg>
 <header class="page"><b>gimbal</b><span>run report, all times UTC, money in US dollars unless said otherwise</span><span class="actions"><button id="save" type="button">Save as JSON</button></span></header>
 ${nav}
 <main>

@@ -32,6 +32,7 @@ import {
   signedPercent,
   utc,
 } from './figures.ts'
+import { pageHead } from './pageHead.ts'
 import { PAGE_STYLE } from './pageStyle.ts'
 import {
   barTable,
@@ -112,19 +113,7 @@ export function renderResearch(result: ResearchResult): string {
   const sections = SECTIONS.map(
     ([name, heading]) => `<section id="${name}"><h2>${heading}</h2>\n${parts[name]}</section>`,
   )
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width,initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="generator" content="gimbal ${escaped(result.gimbalVersion)}">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:">
-<title>${escaped(result.title)} – gimbal research</title>
-<style>${PAGE_STYLE}${PLOT_STYLE}${RESEARCH_STYLE}</style>
-</head>
-<body>
-<svg width="0" height="0" style="position:absolute" aria-hidden="true"><defs>${POINT_SYMBOLS}</defs></svg>
+  return `${pageHead(`${result.title} – gimbal research`, result.gimbalVersion, PAGE_STYLE + PLOT_STYLE + RESEARCH_STYLE, true)}<svg width="0" height="0" style="position:absolute" aria-hidden="true"><defs>${POINT_SYMBOLS}</defs></svg>
 <header class="page"><b>gimbal</b><span>research report, all times UTC, money in US dollars</span><span class="actions"><button id="save" type="button">Save as JSON</button></span></header>
 <nav aria-label="Sections"><div>${links.join('')}</div></nav>
 <main>
