@@ -18,12 +18,6 @@ import { ensureBuilt } from './built.ts'
 import { ended, type Said, startGimbal, writeBars } from './commandLine.ts'
 
 const FOLDER = mkdtempSync(join(tmpdir(), 'gimbal-cli-'))
-const VERBS = [
-  ...['demo', 'import', 'fetch', 'catalog', 'backtest', 'policies'],
-  ...['features', 'research', 'train', 'models', 'ledger'],
-  ...['price', 'surface', 'greeks', 'margin', 'stress'],
-  ...['replay', 'report', 'paper', 'venue', 'worker', 'doctor'],
-]
 const BARS = 3 * 288
 const FILE = 'BTC_USDT_USDT-5m-futures.csv'
 const PERP = 'BTC-USDT-PERP@binance-usdm'
@@ -67,9 +61,15 @@ describe('help', () => {
     const help = await gimbal('--help')
     if (process.env['BENCH'] === '1') console.log(`gimbal --help: ${(performance.now() - started).toFixed(0)} ms`)
     expect([help.code, help.err]).toEqual([0, ''])
-    for (const verb of VERBS) expect(help.out).toMatch(new RegExp(`^  ${verb}\\b`, 'm'))
-    const explained = await each(VERBS.map((verb) => [verb, '--help']))
-    for (const [index, verb] of VERBS.entries()) {
+    // Every file of commands/ is a verb, so that none can be forgotten here; `help` is commander's own.
+    const verbs = [...help.out.slice(help.out.indexOf('Commands:')).matchAll(/^ {2}([a-z]+)\b/gm)].map(
+      ([, verb]) => verb!,
+    )
+    const files = readdirSync('src/apps/commands').map((file) => file.replace('.ts', ''))
+    expect(verbs.toSorted()).toEqual([...files, 'help'].sort())
+    const described = verbs.filter((verb) => verb !== 'help')
+    const explained = await each(described.map((verb) => [verb, '--help']))
+    for (const [index, verb] of described.entries()) {
       const { code, out, err } = explained[index]!
       expect([verb, code, err]).toEqual([verb, 0, ''])
       expect(out).toMatch(new RegExp(`^Usage: gimbal ${verb} `))
@@ -91,6 +91,22 @@ describe('help', () => {
     ])) {
       expect([code, out]).toEqual([2, ''])
       expect(err).toMatch(/--help|Usage:/)
+    }
+    for (const said of await each([
+      ['catalog', '--nope', '--json'],
+      ['replay', '--json'],
+    ]))
+      expect([said.code, json(said)]).toMatchObject([2, { error: { code: 'argument-invalid' } }])
+  })
+
+  test('a folder that cannot be one is the user’s to know, not a fault of gimbal', async () => {
+    writeFileSync(join(FOLDER, 'file'), '')
+    for (const said of await each([
+      ['surface', '--out', 'file', '--json'],
+      ['greeks', '--example', join('file', 'book.json'), '--json'],
+    ])) {
+      expect([said.code, json(said)]).toMatchObject([1, { error: { code: 'file-refused' } }])
+      expect(said.err).not.toContain('fault of gimbal')
     }
   })
 

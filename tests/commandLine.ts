@@ -15,11 +15,11 @@ export interface Said {
   readonly err: string
 }
 
-/** Starts `gimbal` in a folder, with `input` on its standard input, which is empty when absent. */
-export function startGimbal(folder: string, args: readonly string[], input?: string): ChildProcess {
+/** Starts `gimbal` in a folder, with `input` on its standard input, which is empty when absent and left open when null. */
+export function startGimbal(folder: string, args: readonly string[], input?: string | null): ChildProcess {
   const told = input === undefined ? 'ignore' : 'pipe'
   const child = spawn(process.execPath, [PROGRAM, ...args], { cwd: folder, stdio: [told, 'pipe', 'pipe'] })
-  child.stdin?.end(input)
+  if (input !== null) child.stdin?.end(input)
   return child
 }
 

@@ -33,6 +33,43 @@ test('lines are answered in order; what is refused says so and stops nothing', a
   expect(err).toContain('1 of 2003 lines were refused')
 })
 
+test('marks of byte order and carriage returns are dropped, blank lines passed over, what is no UTF-8 or no end of a line refused by number', async () => {
+  const named = (id: string) => GOOD.replace('1', JSON.stringify(id))
+  writeFileSync(
+    join(FOLDER, 'odd.jsonl'),
+    Buffer.concat([
+      Buffer.from(`\uFEFF${named('é')}\r\n\r\n   \n`),
+      Buffer.from(named('é'), 'latin1'),
+      Buffer.from(`\n${named('x'.repeat(1 << 20))}\n${named('€')}`),
+    ]),
+  )
+  const { code, out } = await gimbal('odd.jsonl')
+  const answers = out
+    .trimEnd()
+    .split('\n')
+    .map((text) => JSON.parse(text))
+  const [first, , , last] = answers
+  expect([code, first.id, last.id]).toEqual([3, 'é', '€'])
+  expect(first.price).toBe(priceLine(GOOD)['price'])
+  expect(answers.slice(1, 3)).toEqual([
+    { line: 4, error: { code: 'file-invalid', message: 'not UTF-8' } },
+    { line: 5, error: { code: 'file-invalid', message: 'longer than 1048576 bytes' } },
+  ])
+})
+
+test('a character cut in two by a pipe is whole again, and an answer does not wait for the end', async () => {
+  const child = startGimbal(FOLDER, ['price'], null)
+  const heard = new Promise<string>((resolve) => child.stdout!.once('data', (bytes) => resolve(String(bytes))))
+  const bytes = Buffer.from(`${GOOD.replace('1', '"€"')}\n`)
+  for (const byte of bytes) {
+    child.stdin!.write(Buffer.of(byte))
+    if (byte > 127) await new Promise((next) => setTimeout(next, 20))
+  }
+  expect(JSON.parse(await heard)).toMatchObject({ id: '€' })
+  child.stdin!.end()
+  expect((await ended(child)).code).toBe(0)
+})
+
 test('files are read one after the other; one that is not there is an error', async () => {
   writeFileSync(join(FOLDER, 'a.jsonl'), `${GOOD}\n`)
   const both = await gimbal('a.jsonl', 'a.jsonl')

@@ -73,6 +73,18 @@ function deskBook(command: Command): Command {
     .option('--example <file>', 'write the example book there, to start a book from')
 }
 
+/** What the operating system refuses a user; anything else it says is ours to have foreseen. */
+const REFUSALS = new Set(['EACCES', 'EEXIST', 'EISDIR', 'ENOENT', 'ENOSPC', 'ENOTDIR', 'EPERM', 'EROFS'])
+
+/** A file or folder the system would not let us use, as an error that says what to do; undefined for every other error. */
+function refusedFile(error: unknown): GimbalError | undefined {
+  const { code, syscall, path, message } = error as NodeJS.ErrnoException
+  if (code === undefined || syscall === undefined || !REFUSALS.has(code)) return undefined
+  const facts = { ...(path === undefined ? {} : { path }), reason: message }
+  const remedy = 'name another place, or make this one usable'
+  return new GimbalError('file-refused', 'A file or folder cannot be used', { ...facts, remedy }, { cause: error })
+}
+
 /** Runs a verb's action and turns whatever it throws into a message and an exit code. */
 function act<O>(load: () => Promise<(terminal: Terminal, options: O, args: string[]) => Promise<Outcome>>) {
   return async (...given: unknown[]) => {
@@ -82,7 +94,8 @@ function act<O>(load: () => Promise<(terminal: Terminal, options: O, args: strin
     try {
       const action = await load()
       process.exitCode = (await action(terminal, options, command.args)) ?? EXIT.ok
-    } catch (error) {
+    } catch (thrown) {
+      const error = refusedFile(thrown) ?? thrown
       process.exitCode = EXIT.failed
       if (error instanceof GimbalError) {
         if (options.json) terminal.result({ error: { code: error.code, message: error.message, facts: error.facts } })
@@ -525,7 +538,11 @@ async function main(): Promise<void> {
     await buildProgram().parseAsync(process.argv)
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
-    process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage
+    if (error.exitCode === 0) return
+    process.exitCode = EXIT.usage
+    // Whoever asked for data is answered in data, whatever was wrong with the asking.
+    if (process.argv.includes('--json'))
+      new Terminal(true).result({ error: { code: 'argument-invalid', message: error.message, facts: {} } })
   }
 }
 

@@ -64,6 +64,11 @@ function refused(code: string, message: string, more: Readonly<Record<string, st
   return { error: { code, message, ...more } }
 }
 
+/** The answer to a line that could not even be read. */
+export function unreadable(fault: string): PriceAnswer {
+  return refused('file-invalid', fault)
+}
+
 /**
  * Prices one line.
  *

@@ -17,6 +17,7 @@ export type ErrorCode =
   | 'fetch-failed'
   | 'file-invalid'
   | 'file-missing'
+  | 'file-refused'
   | 'fit-failed'
   | 'format-unknown'
   | 'hold-out-closed'

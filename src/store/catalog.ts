@@ -312,5 +312,8 @@ function parquetFiles(catalog: Catalog): string[] {
 export function requireImports(catalog: Catalog): Manifest[] {
   const manifests = catalog.manifests()
   if (manifests.length > 0) return manifests
-  throw new GimbalError('catalog-empty', 'Nothing has been imported into this catalog', { catalog: catalog.directory })
+  throw new GimbalError('catalog-empty', 'Nothing has been imported into this catalog', {
+    catalog: catalog.directory,
+    make: 'gimbal import FILE --catalog DIR',
+  })
 }

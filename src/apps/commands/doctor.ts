@@ -60,7 +60,9 @@ export async function doctor(terminal: Terminal, options: { readonly catalog?: s
     const folder = options.catalog
     await check(
       `catalog ${folder}`,
-      'gimbal catalog verify names each finding; import the named sources again',
+      existsSync(folder)
+        ? 'gimbal catalog verify names each finding; import the named sources again'
+        : 'gimbal import FILE --catalog DIR makes one',
       async () => {
         if (!existsSync(folder)) throw new Error('does not exist')
         const { files, rows, findings: problems } = await verifyCatalog(new Catalog(folder))

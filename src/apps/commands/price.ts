@@ -1,9 +1,9 @@
 /** @file `gimbal price`: options in, prices, Greeks or implied volatilities out, a line each. */
 
 import { createReadStream } from 'node:fs'
-import { createInterface } from 'node:readline'
 import { GimbalError } from '../../core/errors.ts'
-import { type PriceAnswer, priceLine } from '../priceLine.ts'
+import { inputLines } from '../inputLines.ts'
+import { type PriceAnswer, priceLine, unreadable } from '../priceLine.ts'
 import { EXIT, type Terminal } from '../terminal.ts'
 
 interface PriceOptions {
@@ -41,36 +41,28 @@ export async function price(terminal: Terminal, options: PriceOptions, files: st
   }
   let refused = 0
   let lines = 0
+  if (files.length === 0 && process.stdin.isTTY)
+    terminal.notice(
+      'Reading options from the terminal, a JSON line each; gimbal price --help shows flags and an example',
+    )
   for (const file of files.length > 0 ? files : ['-']) {
-    const input = file === '-' ? process.stdin : createReadStream(file)
-    // Without a listener a missing file would end the process before the loop below sees it.
-    const failed = new Promise<never>((_, reject) => input.once('error', reject))
-    failed.catch(() => {})
-    let number = 0
-    try {
-      const reader = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })
-      const each = reader[Symbol.asyncIterator]()
-      for (;;) {
-        const next = await Promise.race([each.next(), failed])
-        if (next.done) break
-        number++
-        if (next.value.trim() === '') continue
+    const blocks = inputLines(file === '-' ? process.stdin : createReadStream(file))
+    for (;;) {
+      const next = await blocks.next().catch((cause: unknown) => {
+        const reason = (cause as Error).message
+        throw new GimbalError('file-missing', 'A file of options cannot be read', { file, reason }, { cause })
+      })
+      if (next.done) break
+      let told = ''
+      for (const line of next.value) {
+        if ('text' in line && line.text.trim() === '') continue
         lines++
-        const answer = priceLine(next.value)
+        const answer = 'text' in line ? priceLine(line.text) : unreadable(line.fault)
         if ('error' in answer) refused++
-        const told = 'error' in answer ? { line: number, ...answer } : answer
-        // The reader of our output may be slower than we are.
-        if (!process.stdout.write(`${JSON.stringify(told)}\n`)) {
-          await new Promise((resolve) => process.stdout.once('drain', resolve))
-        }
+        told += `${JSON.stringify('error' in answer ? { line: line.number, ...answer } : answer)}\n`
       }
-    } catch (cause) {
-      throw new GimbalError(
-        'file-missing',
-        'A file of options cannot be read',
-        { file, reason: String(cause) },
-        { cause },
-      )
+      // The reader of our output may be slower than we are.
+      if (told !== '' && !process.stdout.write(told)) await new Promise((go) => process.stdout.once('drain', go))
     }
   }
   if (refused > 0) terminal.notice(`${refused} of ${lines} lines were refused; their answers say why`)

@@ -12,7 +12,13 @@ export async function report(terminal: Terminal, options: { readonly out: string
     const file = existsSync(path) && statSync(path).isDirectory() ? join(path, 'report.json') : path
     if (!existsSync(file))
       throw new GimbalError('file-missing', 'No run there', { path: file, make: 'gimbal backtest … --out DIR' })
-    return parseReports(readFileSync(file, 'utf8'))
+    try {
+      return parseReports(readFileSync(file, 'utf8'))
+    } catch (cause) {
+      if (!(cause instanceof GimbalError)) throw cause
+      const reason = cause.message.split('\n', 1)[0]!
+      throw new GimbalError('file-invalid', 'This is not the report of a run', { path: file, reason }, { cause })
+    }
   })
   writeFileSync(options.out, renderReport(reports))
   terminal.line(`${reports.length} run${reports.length === 1 ? '' : 's'} in ${options.out}`)

@@ -168,7 +168,12 @@ export function parseBook(text: string, name: string): Book {
       return value
     })
   } catch (cause) {
-    throw new GimbalError('file-invalid', 'A book is not JSON', { file: name, reason: String(cause) }, { cause })
+    throw new GimbalError(
+      'file-invalid',
+      'A book is not JSON',
+      { file: name, reason: (cause as Error).message },
+      { cause },
+    )
   }
   const read = book.safeParse(json)
   if (!read.success) {
@@ -216,7 +221,9 @@ export function readBook(path: string): Book {
   try {
     text = readFileSync(path, 'utf8')
   } catch (cause) {
-    throw new GimbalError('file-missing', 'The book cannot be read', { file: path, reason: String(cause) }, { cause })
+    const reason = (cause as Error).message
+    const remedy = 'gimbal greeks --example book.json writes one to start from'
+    throw new GimbalError('file-missing', 'The book cannot be read', { file: path, reason, remedy }, { cause })
   }
   return parseBook(text, path)
 }

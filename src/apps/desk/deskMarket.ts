@@ -150,7 +150,8 @@ function givenMarket(path: string): DeskMarket {
   try {
     text = readFileSync(path, 'utf8')
   } catch (cause) {
-    throw new GimbalError('file-missing', 'The market cannot be read', { file: path, reason: String(cause) }, { cause })
+    const reason = (cause as Error).message
+    throw new GimbalError('file-missing', 'The market cannot be read', { file: path, reason }, { cause })
   }
   let json: unknown
   try {

@@ -63,7 +63,12 @@ export class SimulatedVenueClient implements Venue {
     this.#handlers = handlers
     this.#level = false
     const refused = (reason: string, cause?: unknown) =>
-      new GimbalError('venue-refused', 'No session with the simulated venue', { url, reason }, { cause })
+      new GimbalError(
+        'venue-refused',
+        'No session with the simulated venue',
+        { url, reason, start: 'gimbal venue' },
+        { cause },
+      )
     let socket: WebSocket
     try {
       socket = new WebSocket(url, { handshakeTimeout: CONNECT_MS, perMessageDeflate: false })
