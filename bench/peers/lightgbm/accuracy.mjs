@@ -1,6 +1,7 @@
 /**
  * @file gimbal's trees and LightGBM on LightGBM's own examples, with the parameters of their configuration files, over many
- * seeds: AUC and log loss of the binary example, squared loss of the regression example, on its test rows.
+ * seeds: AUC and log loss of the binary example, squared loss of the regression example, on its test rows. Once with the rows
+ * and columns LightGBM draws with the same seed, so that what differs is not luck, and once with draws of our own.
  *
  *   GIMBAL_SHARED=../shared node bench/peers/lightgbm/accuracy.mjs [--seeds 20] [--json]
  *
@@ -81,29 +82,39 @@ runPeer(python('lightgbm', ['lightgbm==4.6.0', 'xgboost==3.1.1', 'numpy==2.3.5']
 const results = []
 for (const { name, ours, seeds: all } of cases) {
   const { train, test } = sets.get(name)
-  const judged = all.map((seed) => {
-    const { ensemble } = fitTrees(train, readSettings('trees', TREE_SETTINGS, { ...ours, seed }))
+  const lightgbm = all.map((seed) => {
     const theirs = readFileSync(join(folder, `${name}.${seed}.raw`))
-    return {
-      gimbal: judge(name, rawScores(ensemble, test), test),
-      lightgbm: judge(name, new Float64Array(theirs.buffer, theirs.byteOffset, theirs.length / 8), test),
-    }
+    return judge(name, new Float64Array(theirs.buffer, theirs.byteOffset, theirs.length / 8), test)
   })
-  for (const metric of Object.keys(judged[0].gimbal)) {
-    const mean = (library) => judged.reduce((sum, each) => sum + each[library][metric], 0) / judged.length
-    const spread = (library) =>
-      Math.sqrt(
-        judged.reduce((sum, each) => sum + (each[library][metric] - mean(library)) ** 2, 0) / (judged.length - 1),
-      )
-    results.push({
-      example: name,
-      metric,
-      gimbal: Number(mean('gimbal').toFixed(6)),
-      lightgbm: Number(mean('lightgbm').toFixed(6)),
-      differencePercent: Number((100 * (mean('gimbal') / mean('lightgbm') - 1)).toFixed(3)),
-      seedSpreadGimbal: Number(spread('gimbal').toFixed(6)),
-      seedSpreadLightgbm: Number(spread('lightgbm').toFixed(6)),
+  for (const draws of ['lightgbm', 'gimbal']) {
+    const gimbal = all.map((seed) => {
+      const { ensemble } = fitTrees(train, readSettings('trees', TREE_SETTINGS, { ...ours, seed, draws }))
+      return judge(name, rawScores(ensemble, test), test)
     })
+    for (const metric of Object.keys(gimbal[0])) results.push(compared(name, draws, metric, gimbal, lightgbm))
+  }
+}
+
+/** Means over seeds, their spread, and the standard error of the mean difference, seed by seed. */
+function compared(example, draws, metric, gimbal, lightgbm) {
+  const mean = (figures) => figures.reduce((sum, each) => sum + each, 0) / figures.length
+  const spread = (figures) => {
+    const around = mean(figures)
+    return Math.sqrt(figures.reduce((sum, each) => sum + (each - around) ** 2, 0) / (figures.length - 1))
+  }
+  const [ours, theirs] = [gimbal, lightgbm].map((all) => all.map((each) => each[metric]))
+  const differences = ours.map((each, i) => each - theirs[i])
+  const percent = (figure) => Number(((100 * figure) / mean(theirs)).toFixed(3))
+  return {
+    example,
+    draws,
+    metric,
+    gimbal: Number(mean(ours).toFixed(6)),
+    lightgbm: Number(mean(theirs).toFixed(6)),
+    differencePercent: percent(mean(differences)),
+    standardErrorPercent: percent(spread(differences) / Math.sqrt(differences.length)),
+    seedSpreadGimbal: Number(spread(ours).toFixed(6)),
+    seedSpreadLightgbm: Number(spread(theirs).toFixed(6)),
   }
 }
 if (values.json) console.log(JSON.stringify(results, undefined, 2))

@@ -107,9 +107,11 @@ def drawn():
     x[:, 4] = 1 + (numpy.arange(rows) < 5)
     x[:, 5][random.uniform(size=rows) < 0.1] = 255  # Stands for a missing figure.
     x[:, 9] = 255
+    x[:, 10] = 1 + numpy.arange(rows) % 2  # Halves of equal size: which has its columns drawn first?
     x[:, 12] = 3  # 12 and 13 are categories.
     x[:, 13] = numpy.arange(rows) < 3
-    f = x[:, 1] * (x[:, 2] > 20) + 20 * numpy.sin(x[:, 3] / 9) + x[:, 6] - 0.01 * x[:, 7] * x[:, 8] + 9 * random.normal(size=rows)
+    f = x[:, 1] * (x[:, 2] > 20) + 20 * numpy.sin(x[:, 3] / 9) + x[:, 6] - 0.01 * x[:, 7] * x[:, 8] + 40 * x[:, 10] - 60
+    f += 9 * random.normal(size=rows)
     label = numpy.round(f).astype(numpy.int16)
     figures = numpy.where(x == 255, math.nan, x.astype(float))
     targets = {"regression": label, "binary": label > 60, "multiclass": numpy.digitize(label, [40, 75])}
