@@ -91,6 +91,16 @@ describe('the schema hash', () => {
     expect(new Set(others.map(([, spec]) => schemaHash(spec))).size).toBe(others.length)
   })
 
+  test('is that of models trained before samplers had versions, for samplers that have not changed since', () => {
+    const spec: FeatureSetSpec = {
+      target: 'A',
+      sampling: { every: 'dollar', quote: 5 },
+      normaliseOver: 0,
+      features: [{ family: 'time-of-day' }],
+    }
+    expect(schemaHash(spec)).toBe('1448a6e304c215efc39d5bd4dbdca6b50807544146a61f1079e0c58a1077e72e')
+  })
+
   test('changes with the version of a family, and of its figures’ names', () => {
     const before = schemaHash(FEATURES)
     const family = FAMILIES['time-of-day']!

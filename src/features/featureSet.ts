@@ -2,7 +2,7 @@
  * @file A list of features over one target, as plain data and as the running thing, with the hash that says which.
  *
  * The hash covers everything that decides the figures: families, their versions, settings with defaults filled in, names
- * of the figures, sampling and normalisation. A model keeps the hash of what it was trained on, and the engine refuses to
+ * of the figures, the sampler with its version, and normalisation. A model keeps the hash of what it was trained on, and the engine refuses to
  * feed it anything else.
  */
 
@@ -16,7 +16,7 @@ import { FAMILIES } from './families.ts'
 import type { Feature, FeatureContext, FeatureFamily, FeatureOutput } from './feature.ts'
 import { NORMALISER_VERSION, RollingNormaliser } from './rollingNormaliser.ts'
 import type { Sampler } from './sampler.ts'
-import { buildSampler, type SamplerSpec } from './samplers.ts'
+import { buildSampler, type SamplerSpec, samplingIdentity } from './samplers.ts'
 
 /** One family with its settings. */
 export interface FeatureSpec {
@@ -96,9 +96,15 @@ export function schemaHash(spec: FeatureSetSpec): string {
     outputs.map(({ name }) => name),
   ])
   const { target, sampling, normaliseOver } = spec
-  const sorted = Object.entries(sampling).sort(([a], [b]) => (a < b ? -1 : 1))
   return createHash('sha256')
-    .update(JSON.stringify([target, sorted, normaliseOver > 0 ? [normaliseOver, NORMALISER_VERSION] : 0, rows]))
+    .update(
+      JSON.stringify([
+        target,
+        samplingIdentity(sampling),
+        normaliseOver > 0 ? [normaliseOver, NORMALISER_VERSION] : 0,
+        rows,
+      ]),
+    )
     .digest('hex')
 }
 

@@ -10,7 +10,7 @@ import { WrittenTape } from '../../tests/features/againstOracle.ts'
 import { Random } from '../core/random.ts'
 import { MarketState } from '../market/marketState.ts'
 import { Flag, Kind, TapeBatch } from '../market/tape.ts'
-import { buildSampler, type SamplerSpec } from './samplers.ts'
+import { buildSampler, type SamplerSpec, samplingIdentity } from './samplers.ts'
 
 /** Seconds after the start at which samples are taken. */
 function samples(spec: SamplerSpec, tape: WrittenTape): number[] {
@@ -161,4 +161,15 @@ test('samplings that make no sense are refused', () => {
   ] as unknown as SamplerSpec[]
   for (const spec of wrong)
     expect(() => samples(spec, new WrittenTape())).toThrow(expect.objectContaining({ code: 'config-invalid' }))
+})
+
+test('what decides the samples names the version of the sampler once it is not the first, and no order of settings', () => {
+  const spec: SamplerSpec = { every: 'imbalance', of: 'tick', trades: 20, memoryBars: 10, memoryTrades: 100 }
+  const turned = Object.fromEntries(Object.entries(spec).reverse()) as unknown as SamplerSpec
+  expect(samplingIdentity(turned)).toEqual(samplingIdentity(spec))
+  const raised = (imbalance: number) => samplingIdentity(spec, { time: 1, volume: 1, dollar: 1, imbalance })
+  expect(raised(1)).toEqual(samplingIdentity(spec))
+  expect(new Set([1, 2, 3].map((version) => JSON.stringify(raised(version)))).size).toBe(3)
+  // Another sampler's change is none of this one's.
+  expect(samplingIdentity(spec, { time: 5, volume: 5, dollar: 5, imbalance: 1 })).toEqual(samplingIdentity(spec))
 })

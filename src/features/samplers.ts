@@ -26,6 +26,19 @@ export type SamplerSpec =
       readonly memoryTrades: number
     }
 
+/** Raised whenever the same rows would give samples at other moments: part of the schema hash, as of families. */
+const VERSIONS: Readonly<Record<SamplerSpec['every'], number>> = { time: 1, volume: 1, dollar: 1, imbalance: 1 }
+
+/**
+ * What decides when samples are taken, in one order: for the schema hash. Version 1 is not written down: models trained before
+ * samplers had versions were trained on it, and their hashes stay what they are.
+ */
+export function samplingIdentity(spec: SamplerSpec, versions: typeof VERSIONS = VERSIONS): unknown[] {
+  const sorted = Object.entries(spec).sort(([a], [b]) => (a < b ? -1 : 1))
+  const version = versions[spec.every] ?? 1
+  return version === 1 ? sorted : [...sorted, ['version', version]]
+}
+
 /** @throws {GimbalError} `config-invalid`. */
 export function buildSampler(spec: SamplerSpec, context: FeatureContext): Sampler {
   switch (spec.every) {
