@@ -32,6 +32,7 @@ import {
   type Judgement,
   judgeForecasts,
   labelsOf,
+  lossesAt,
   type StudyPlan,
   skillTable,
   type Turn,
@@ -261,16 +262,6 @@ function thinned(values: Float64Array, most: number): number[] {
   const every = Math.max(1, Math.ceil(values.length / most))
   return Array.from(values).filter((_, i) => i % every === 0)
 }
-
-/** Losses at some samples; where a forecast is missing the model pays what the constant 1 : 10 wrong forecast would. */
-function lossesAt(label: Float64Array, forecast: Float64Array, rows: readonly number[]): Float64Array {
-  return Float64Array.from(rows, (row) => {
-    const loss = qlike(label[row]!, forecast[row]!)
-    return Number.isFinite(loss) ? loss : MISSING_LOSS
-  })
-}
-
-const MISSING_LOSS = qlike(1, 0.1)
 
 /** One way to cut what connects features and labels. */
 interface PlaceboKind {

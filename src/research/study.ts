@@ -220,6 +220,19 @@ export function judgeForecasts(
   return { rows, losses, overlap: Math.max(1, Math.ceil(horizonUs / spacingUs)) }
 }
 
+/**
+ * QLIKE at some samples; where a forecast is missing, what one ten times too low would cost: whoever says nothing where it is hard
+ * must not be better for it. Of configurations, of placebos, and of what a search tries.
+ */
+export function lossesAt(label: Float64Array, forecast: Float64Array, rows: Iterable<number>): Float64Array {
+  return Float64Array.from(rows, (row) => {
+    const loss = qlike(label[row]!, forecast[row]!)
+    return Number.isFinite(loss) ? loss : MISSING_LOSS
+  })
+}
+
+const MISSING_LOSS = qlike(1, 0.1)
+
 const LEAST = 50
 /** Share of the worst samples left out of the trimmed losses. */
 const TRIM = 0.01

@@ -8,6 +8,7 @@
 import { describe, expect, test } from 'vitest'
 import { HORIZON_US, plantedMarket, START_US } from '../../../tests/research/plantedMarket.ts'
 import { Random } from '../../core/random.ts'
+import { qlike } from '../../models/volatility/qlike.ts'
 import { completeDataset, type Dataset } from '../dataset.ts'
 import { DEFAULT_LEARNER } from '../forecastLearner.ts'
 import { labelsOf, walkOf } from '../study.ts'
@@ -79,6 +80,33 @@ describe('a trial', () => {
     expect(blind.score).toBeGreaterThan(0.4)
     // The last label of the half would reach beyond it.
     expect(told.metrics['judged']).toBe(299)
+  })
+
+  test('pays for what it does not answer as the walk does, and not for the time before columns are known', async () => {
+    const name = market.table.names.indexOf('next')
+    const silent = (from: number, to: number) =>
+      completeDataset({
+        ...market,
+        table: {
+          ...market.table,
+          columns: market.table.columns.map((column, i) =>
+            i === name
+              ? Float64Array.from(column, (value, row) => (row >= from && row < to ? Number.NaN : value))
+              : column,
+          ),
+        },
+      })
+    const change = { rounds: 0 }
+    const whole = await score(market, change)
+    const hole = await score(silent(100, 105), change)
+    expect([whole.metrics['judged'], hole.metrics['judged']]).toEqual([299, 299])
+    // Five of 299 cost as much as forecasts ten times too low.
+    const paid = 5 * qlike(1, 0.1)
+    expect(299 * hole.score! - paid).toBeGreaterThan(0.9 * 294 * whole.score!)
+    expect(299 * hole.score! - paid).toBeLessThan(1.1 * 294 * whole.score!)
+    const late = await score(silent(0, 5), change)
+    expect(late.metrics['judged']).toBe(294)
+    expect(late.score!).toBeLessThan(1.2 * whole.score!)
   })
 
   test('is a pure function of configuration, seed and data', async () => {

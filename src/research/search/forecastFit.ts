@@ -2,15 +2,15 @@
  * @file The evaluator of searches for a learner of forecasts: purged cross-validation inside the span nothing is judged on.
  *
  * Only the first share of the time is seen. It is cut into folds; every fold is forecast by a model of the others, purged of
- * labels that reach into it and with an embargo of a horizon after it. The score is the mean QLIKE over all folds.
+ * labels that reach into it and with an embargo of a horizon after it. The score is the mean QLIKE over all folds; a missing
+ * forecast is charged as the walk charges it.
  */
 
 import { GimbalError } from '../../core/errors.ts'
 import type { Quantity } from '../../models/forecast.ts'
-import { qlike } from '../../models/volatility/qlike.ts'
 import { DEFAULT_LEARNER, fitForecast, forecastRows, type LearnerSpec } from '../forecastLearner.ts'
 import { purgedKFold } from '../splits.ts'
-import { labelsOf } from '../study.ts'
+import { labelsOf, lossesAt } from '../study.ts'
 import type { Configuration, SearchSpace } from './searchSpace.ts'
 import type { Evaluator, TrialScore } from './trial.ts'
 
@@ -71,19 +71,15 @@ export const FORECAST_FIT: Evaluator = {
       rounds += fitted.rounds
       forecastRows(fitted, table, test, forecast)
     }
-    let sum = 0
-    let judged = 0
-    for (const row of within) {
-      const loss = qlike(labels.label[row]!, forecast[row]!)
-      if (!Number.isFinite(loss)) continue
-      sum += loss
-      judged++
-    }
-    if (judged === 0)
+    // Before the first answer columns are still warming up: the walk judges none of that.
+    const first = within.findIndex((row) => forecast[row]! > 0)
+    if (first < 0)
       throw new GimbalError('table-invalid', 'No sample of the search had a forecast', {
         samples: within.length,
         folds,
       })
-    return { score: sum / judged, metrics: { judged, rounds: rounds / folds } }
+    const losses = lossesAt(labels.label, forecast, within.subarray(first))
+    const score = losses.reduce((sum, loss) => sum + loss, 0) / losses.length
+    return { score, metrics: { judged: losses.length, rounds: rounds / folds } }
   },
 }
