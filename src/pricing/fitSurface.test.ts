@@ -322,13 +322,49 @@ describe('what cannot be fitted has a name', () => {
     return spoil(quotes, (i, bid, ask) => (quotes.expiryUs[i] !== expiryUs || kept.has(i) ? [bid, ask] : [0, ask]))
   }
 
-  test.each([1, 14, 360])('%i days out, two strikes: a slice of SSVI between its neighbours, and said so', (days) => {
+  test.each([1, 14, 360])('%i days out, two strikes: a slice between its neighbours, and said so', (days) => {
     const { surface, expiries } = fitSurface(keepOnly(days, 2), { spot: SPOT })
     const expiry = expiries.find((each) => each.expiryUs === NOW + days * DAY_US)!
     expect(expiry).toMatchObject({ outcome: 'ssvi-fallback', strikes: 2, rows: 80 })
     const truth = Math.sqrt((sviVariance(RUN.smile(days), 0) * 365) / days)
     expect(surface.volatility(expiry.expiryUs, forwardOf(days))).toBeCloseTo(truth, 1)
     expect(surfaceArbitrage(surface).free).toBe(true)
+  })
+
+  test.each([
+    [14, 2],
+    [60, 4],
+    [360, 2],
+  ])('%i days out, %i strikes of a smile that does not lean as its neighbours do: all are met', (days, strikes) => {
+    // A slice that takes nothing but its level from its quotes leans as its neighbours do, and misses them.
+    const leaning = (own: number) => ({ ...RUN.smile(own), m: 0.5 * RUN.smile(own).m, rho: 0.5 * RUN.smile(own).rho })
+    const two = keepOnly(days, strikes)
+    const other = quote({ ...RUN, smile: leaning }, 0)
+    const expiryUs = NOW + days * DAY_US
+    const quotes = spoil(two, (i, bid, ask) =>
+      two.expiryUs[i] === expiryUs && bid > 0 ? [other.bid[i]!, other.ask[i]!] : [bid, ask],
+    )
+    const { surface, expiries } = fitSurface(quotes, { spot: SPOT })
+    const expiry = expiries.find((each) => each.expiryUs === expiryUs)!
+    expect(expiry).toMatchObject({ outcome: 'ssvi-fallback', strikes })
+    expect(expiry.inside).toBe(expiry.used)
+    expect(surfaceArbitrage(surface).free).toBe(true)
+  })
+
+  test('a chain of two strikes an expiry is a surface: level and skew from its quotes, free of arbitrage', () => {
+    const all = quote(RUN, 0)
+    const strikeOf = (i: number) => (i % 80) >> 1
+    const quotes = spoil(all, (i, bid, ask) => (strikeOf(i) === 16 || strikeOf(i) === 22 ? [bid, ask] : [0, ask]))
+    const { surface, expiries } = fitSurface(quotes, { spot: SPOT })
+    for (const { expiryUs, strikes, used, inside, years } of expiries) {
+      expect([strikes, inside]).toEqual([2, used])
+      const truth = RUN.smile(years * 365)
+      expect(surface.point(expiryUs, 0).variance / sviVariance(truth, 0)).toBeCloseTo(1, 1)
+    }
+    expect(surfaceArbitrage(surface).free).toBe(true)
+    // One strike tells no skew: nothing is made of it.
+    const lone = spoil(all, (i, bid, ask) => (strikeOf(i) === 20 ? [bid, ask] : [0, ask]))
+    expect(() => fitSurface(lone, { spot: SPOT })).toThrow(expect.objectContaining({ code: 'fit-failed' }))
   })
 
   test('two strikes quoted below the expiry before: the level is the neighbours’, not theirs', () => {
@@ -351,7 +387,7 @@ describe('what cannot be fitted has a name', () => {
     expect(surface.volatility(NOW + 14 * DAY_US, SPOT)).toBeCloseTo(0.5, 1)
   })
 
-  test('a chain without five strikes anywhere is refused, with the counts of its rows', () => {
+  test('a chain without two strikes anywhere is refused, with the counts of its rows', () => {
     const quotes = spoil(quote(RUN, 0), (_, bid, ask) => [ask, bid])
     expect(() => fitSurface(quotes)).toThrow(expect.objectContaining({ code: 'fit-failed' }))
     try {
@@ -401,6 +437,30 @@ describe.skipIf(!existsSync(folder))('recorded chains (absent without the shared
       expect([first!.outcome, first!.used]).toEqual(['constrained', 13])
       expect(first!.inside).toBeGreaterThan(11)
       expect(first!.distance).toBeLessThan(0.01)
+      expect(surfaceArbitrage(surface).free).toBe(true)
+    },
+  )
+
+  const thinned = 'chain_20260314T153556Z.csv.gz'
+  test.skipIf(!files.includes(thinned))(
+    'with every second strike gone, no slice is lost to a descent that took a wrong turn',
+    () => {
+      // One quote of nine, and none of fourteen, were met at the first two expiries, which by themselves meet all.
+      const text = gunzipSync(readFileSync(join(folder, thinned))).toString()
+      const { quotes, index } = deribitQuotes(text).find(({ quotes: { asset } }) => asset === 'BTC')!
+      const strikes = new Map<number, number[]>()
+      for (const expiryUs of new Set(quotes.expiryUs)) {
+        const own = [...new Set(quotes.strike.filter((_, i) => quotes.expiryUs[i] === expiryUs))].sort((p, q) => p - q)
+        strikes.set(
+          expiryUs,
+          own.filter((_, j) => j % 2 === 0),
+        )
+      }
+      const kept = spoil(quotes, (i, bid, ask) =>
+        strikes.get(quotes.expiryUs[i]!)!.includes(quotes.strike[i]!) ? [bid, ask] : [Number.NaN, Number.NaN],
+      )
+      const { expiries, surface } = fitSurface(kept, { spot: index })
+      for (const { used, inside } of expiries) expect(inside).toBeGreaterThan(0.8 * used)
       expect(surfaceArbitrage(surface).free).toBe(true)
     },
   )

@@ -1,13 +1,15 @@
 /**
  * @file From the quotes of a chain to a surface: forwards, cleaning, slices, and what became of every expiry.
  *
- * Expiries with believed quotes at five strikes get a slice of their own (`fitSvi.ts`). One with fewer gets a slice in the shape
- * of SSVI between those of its neighbours, its level from its own quotes where they allow it; it is named `ssvi-fallback`, and
- * where nothing of that shape fits between the neighbours it is left to interpolation, under its name too.
+ * Expiries with believed quotes at five strikes get a slice of their own (`fitSvi.ts`). One with fewer begins as a slice in the
+ * shape of SSVI between those of its neighbours, at the level of its quotes, and moves to them as far as it stays free: those with
+ * most strikes first. It is named `ssvi-fallback`, and where nothing of that shape fits between the neighbours it is left to
+ * interpolation, under its name too. A chain without five strikes at any expiry is begun at the one with most, two at least, from a
+ * smile of SSVI that leans neither way.
  */
 
 import { GimbalError } from '../core/errors.ts'
-import { fitSlices, type SliceBands, type SliceOutcome } from './fitSvi.ts'
+import { fitGuessed, fitSlices, type SliceBands, type SliceOutcome } from './fitSvi.ts'
 import type { ForwardCurve } from './forwardCurve.ts'
 import {
   type CleanQuotes,
@@ -17,7 +19,7 @@ import {
   type QuoteRules,
   QuoteStatus,
 } from './optionQuotes.ts'
-import { ssviPhiWithin, ssviRaw, ssviVariance } from './ssvi.ts'
+import { type SsviSlice, ssviPhiWithin, ssviRaw, ssviVariance } from './ssvi.ts'
 import { leeSlopes, type RawSvi, sviVariance } from './svi.ts'
 import { butterflyFree, calendarFree } from './sviArbitrage.ts'
 import { type SurfaceSlice, SviSurface } from './sviSurface.ts'
@@ -25,11 +27,15 @@ import { type SurfaceSlice, SviSurface } from './sviSurface.ts'
 const YEAR_US = 365 * 86_400_000_000
 /** Strikes an own slice takes: as many as it has parameters. */
 const STRIKES_LEAST = 5
+/** Strikes a surface takes where no expiry has as many: a level and a skew. */
+const STRIKES_FIRST = 2
+/** φ√θ of a smile nothing is known about: about what listed options of coins and of shares have. */
+const BEND_UNKNOWN = 1
 
 /** What became of an expiry. */
 export type ExpiryOutcome =
   | SliceOutcome
-  /** Fewer than five strikes: a slice in the shape of SSVI, from the neighbours and the quotes there are. */
+  /** Fewer than five strikes: a slice made of the neighbours' shape, or of none, and the quotes there are. */
   | 'ssvi-fallback'
   /** Fewer than five strikes, and no such slice fits between the neighbours: the surface interpolates. */
   | 'too-few-quotes'
@@ -122,8 +128,34 @@ interface Slice {
 /** Shares of the way from the earlier neighbour's wings to the later one's at which a fallback is tried. */
 const SHARES = [0.5, 0.25, 0.75, 0.1, 0.9, 0.02, 0.98] as const
 
-/** A slice of SSVI that lies between its neighbours, at the level of its quotes if possible, else at theirs. */
-function fallbackSlice(bands: SliceBands, before: Slice | undefined, after: Slice | undefined): RawSvi | undefined {
+/** By what variances of a slice must be multiplied for half of the quotes to lie above. */
+function levelOf(bands: SliceBands, shape: SsviSlice): number {
+  const ratios = Array.from(bands.mid, (mid, i) => mid / ssviVariance(shape, bands.logMoneyness[i]!))
+  return ratios.sort((p, q) => p - q)[ratios.length >> 1]!
+}
+
+/** A slice through the quotes of an expiry in a chain that tells no more, from a smile that leans neither way. */
+function firstSlice(bands: SliceBands): RawSvi {
+  const shapeAt = (theta: number): SsviSlice => ({ theta, rho: 0, phi: BEND_UNKNOWN / Math.sqrt(theta) })
+  let theta = bands.mid[0]!
+  // The level moves the scale along k on which the smile bends: to where both agree, or nearly.
+  for (let pass = 0; pass < 20; pass++) theta *= levelOf(bands, shapeAt(theta))
+  const shape = shapeAt(theta)
+  const guess = ssviRaw({ ...shape, phi: ssviPhiWithin(shape) })
+  if (!butterflyFree(guess))
+    throw new GimbalError('fit-failed', 'No slice free of butterflies is near the few quotes there are', {
+      years: bands.years,
+      theta,
+    })
+  return fitGuessed(bands, guess, undefined, undefined)
+}
+
+/** A slice of SSVI that lies between its neighbours, at the level of its quotes if possible (`quoted`), else at theirs. */
+function fallbackSlice(
+  bands: SliceBands,
+  before: Slice | undefined,
+  after: Slice | undefined,
+): { slice: RawSvi; quoted: boolean } | undefined {
   const { years } = bands
   // A missing neighbour is the other one at the same volatility, its wings as √T.
   const scaled = ({ years: from, svi }: Slice) => ({
@@ -146,15 +178,21 @@ function fallbackSlice(bands: SliceBands, before: Slice | undefined, after: Slic
         return { ...shape, phi: ssviPhiWithin(shape) }
       }
       const shape = at(level)
-      // The level at which half of the quotes lie above.
-      const ratios = Array.from(bands.mid, (mid, i) => mid / ssviVariance(shape, bands.logMoneyness[i]!))
-      ratios.sort((p, q) => p - q)
-      const slice = ssviRaw(at(quoted ? level * ratios[ratios.length >> 1]! : level))
+      const slice = ssviRaw(at(quoted ? level * levelOf(bands, shape) : level))
       if (!butterflyFree(slice)) continue
       if ((before && !calendarFree(before.svi, slice)) || (after && !calendarFree(slice, after.svi))) continue
-      return slice
+      return { slice, quoted }
     }
   return undefined
+}
+
+/**
+ * A slice through few quotes, from the shape of its neighbours; undefined where nothing fits between them. Quotes whose level does
+ * not fit there are not followed: few against many, they are what is wrong.
+ */
+function thinSlice(bands: SliceBands, before: Slice | undefined, after: Slice | undefined): RawSvi | undefined {
+  const guess = fallbackSlice(bands, before, after)
+  return guess?.quoted ? fitGuessed(bands, guess.slice, before?.svi, after?.svi) : guess?.slice
 }
 
 /** How the surface meets the quotes of an expiry. */
@@ -185,15 +223,16 @@ function judge(expiry: Expiry, outcome: ExpiryOutcome, surface: SviSurface, clea
  * Fits a surface to a chain. No butterfly and no pair of its slices can be arbitraged at any strike.
  *
  * @throws {GimbalError} `argument-invalid` when columns differ in length; `fit-failed` when no expiry has a forward or none has
- *   believed quotes at five strikes.
+ *   believed quotes at two strikes.
  */
 export function fitSurface(quotes: OptionQuotes, options: SurfaceFitOptions = {}): SurfaceFit {
   const curve = options.curve ?? forwardCurveOf(quotes, options.spot, options.futures)
   const clean = cleanQuotes(quotes, curve, options.rules)
   const expiries = expiriesOf(clean)
   const own = expiries.filter(({ strikes }) => strikes >= STRIKES_LEAST)
-  if (own.length === 0)
-    throw new GimbalError('fit-failed', 'No expiry has believed quotes at five strikes', {
+  const thin = expiries.filter(({ strikes }) => strikes < STRIKES_LEAST).sort((p, q) => q.strikes - p.strikes)
+  if (own.length === 0 && !(thin.length > 0 && thin[0]!.strikes >= STRIKES_FIRST))
+    throw new GimbalError('fit-failed', 'No expiry has believed quotes at two strikes', {
       asset: quotes.asset,
       expiries: expiries.length,
       ...clean.counts,
@@ -205,9 +244,8 @@ export function fitSurface(quotes: OptionQuotes, options: SurfaceFitOptions = {}
     svi: fitted[i]!.slice,
   }))
   const outcomes = new Map<number, ExpiryOutcome>(own.map(({ expiryUs }, i) => [expiryUs, fitted[i]!.outcome]))
-  for (const expiry of expiries) {
-    const { expiryUs, years, used, strikes, rows } = expiry
-    if (strikes >= STRIKES_LEAST) continue
+  for (const expiry of thin) {
+    const { expiryUs, years, used, rows } = expiry
     if (used.length === 0) {
       const unknown = rows.every((i) => clean.status[i] === QuoteStatus.FORWARD_UNKNOWN)
       outcomes.set(expiryUs, unknown ? 'forward-unknown' : 'empty')
@@ -215,7 +253,8 @@ export function fitSurface(quotes: OptionQuotes, options: SurfaceFitOptions = {}
     }
     const next = slices.findIndex((slice) => slice.expiryUs > expiryUs)
     const place = next < 0 ? slices.length : next
-    const svi = fallbackSlice(bandsOf(expiry, clean), slices[place - 1], slices[place])
+    const bands = bandsOf(expiry, clean)
+    const svi = slices.length === 0 ? firstSlice(bands) : thinSlice(bands, slices[place - 1], slices[place])
     outcomes.set(expiryUs, svi ? 'ssvi-fallback' : 'too-few-quotes')
     if (svi) slices.splice(place, 0, { expiryUs, years, svi })
   }

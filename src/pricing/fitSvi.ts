@@ -3,8 +3,9 @@
  *
  * A slice is found in three steps. A search over (m, σ), each with its best a, d = ρbσ, c = bσ by linear least squares, gives a
  * start near the global optimum. From there Levenberg and Marquardt's method fits the bands: a quote costs nothing while the
- * slice lies between its bid and its ask, its distance in half spreads squared beyond, linear further out (Huber), so that a
- * wrong quote pulls no harder than a right one; a weak pull to the mids settles what the bands leave open. Half spreads are of
+ * slice lies well between its bid and its ask, its distance in half spreads squared beyond, linear further out (Huber), so that a
+ * wrong quote pulls no harder than a right one; a weak pull to the mids settles what the bands leave open, and because it would
+ * trade a quote missed by a hair for many met better, the cost begins before the bid or ask is reached. Half spreads are of
  * variance, a half spread in price over vega: what is weighed by vega is the distance, not the quote.
  * Where slices cross, or their butterflies are arbitrage, the same method runs again over all of them with these as costs, each
  * slice touching only its neighbours (a banded system), with rising weight. What remains of a crossing is removed exactly.
@@ -58,12 +59,16 @@ const BEND = 4
 const BAND = 2 * PARAMETERS
 /** Of a distance from the mid, in half spreads, squared. */
 const PULL = 0.2
-/** Half spreads beyond a band from which a quote pulls no harder. */
-const HUBER = 0.5
+/** Share of the way from bid or ask to mid at which a quote begins to cost. */
+const MARGIN = 0.3
+/** Half spreads beyond that from which a quote pulls no harder. */
+const HUBER = 0.35
 /** Least a quote counts for. */
 const COUNT_LEAST = 0.05
 /** Weight of the start of the search, per unit of a logarithm: moves nothing that quotes say anything about. */
 const RIDGE = 0.02
+/** The same where quotes are fewer than parameters: what they leave open stays near the guess. */
+const RIDGE_GUESSED = 0.3
 /** Least half spread, as a share of variance: what a locked quote is taken to know. */
 const HALF_SPREAD_LEAST = 0.0005
 /** Variance below which nothing is told apart: 1 % a year over three seconds. */
@@ -80,6 +85,8 @@ const CALENDAR_POINTS = 25
 const CALENDAR_MARGIN = 2e-4
 /** What a crossing or a negative g is measured in when it is a cost: 1 % of variance, 0.01 of g. */
 const COST_UNIT = 0.01
+/** Cost a quote that freedom from arbitrage may have: half a quote in a hundred missed by a half spread. */
+const DEAR = 0.01
 /** Weights of the rounds in which slices are kept apart. */
 const ROUNDS = [3, 30, 300, 1000, 1000, 1000, 1000, 1000, 1000, 1000] as const
 const WINGS = [LEFT, RIGHT] as const
@@ -108,6 +115,7 @@ interface Problem {
   readonly scale: Float64Array
   /** Parameters of the search: what the ridge holds on to. */
   readonly start: Float64Array
+  readonly ridge: number
   readonly lower: Float64Array
   readonly upper: Float64Array
 }
@@ -213,18 +221,36 @@ function search(bands: SliceBands, inverse: Float64Array, scale: number, x: Floa
     )
 }
 
+/** What a quote knows: one over its half spread of variance, a row each. */
+function inverseOf({ low, high, mid }: SliceBands): Float64Array {
+  return low.map((from, i) => 1 / Math.max(0.5 * (high[i]! - from), HALF_SPREAD_LEAST * mid[i]!, VARIANCE_LEAST))
+}
+
+/** What a quote counts for: its vega over that at the money, a row each. */
+function countsOf({ logMoneyness, mid }: SliceBands): Float64Array {
+  return logMoneyness.map((k, i) => {
+    const s = Math.sqrt(mid[i]!)
+    const d1 = -k / s + 0.5 * s
+    return Math.max(COUNT_LEAST, Math.exp(-0.5 * d1 * d1))
+  })
+}
+
+/** Limits of the parameters of a slice of scale `s`, into `lower` and `upper` at `at`, and its start moved within. */
+function limit(s: number, start: Float64Array, lower: Float64Array, upper: Float64Array, at: number): void {
+  lower[at + LEAST] = Math.log(1e-4 * s * s)
+  upper[at + LEAST] = Math.log(100 * s * s)
+  lower[at + LEFT] = lower[at + RIGHT] = Math.log(1e-4 * Math.min(1, s))
+  upper[at + LEFT] = upper[at + RIGHT] = Math.log(SLOPE_MAX)
+  lower[at + CENTRE] = -6 * s
+  upper[at + CENTRE] = 6 * s
+  lower[at + BEND] = Math.log(0.03 * s)
+  upper[at + BEND] = Math.log(20 * s)
+  for (let j = at; j < at + PARAMETERS; j++) start[j] = Math.min(Math.max(start[j]!, lower[j]!), upper[j]!)
+}
+
 function pose(bands: readonly SliceBands[]): Problem {
   const n = bands.length * PARAMETERS
-  const inverse = bands.map(({ low, high, mid }) =>
-    low.map((from, i) => 1 / Math.max(0.5 * (high[i]! - from), HALF_SPREAD_LEAST * mid[i]!, VARIANCE_LEAST)),
-  )
-  const counts = bands.map(({ logMoneyness, mid }) =>
-    logMoneyness.map((k, i) => {
-      const s = Math.sqrt(mid[i]!)
-      const d1 = -k / s + 0.5 * s
-      return Math.max(COUNT_LEAST, Math.exp(-0.5 * d1 * d1))
-    }),
-  )
+  const inverse = bands.map(inverseOf)
   const scale = Float64Array.from(bands, ({ logMoneyness, mid }) => {
     let nearest = 0
     for (let i = 1; i < mid.length; i++) if (Math.abs(logMoneyness[i]!) < Math.abs(logMoneyness[nearest]!)) nearest = i
@@ -234,20 +260,10 @@ function pose(bands: readonly SliceBands[]): Problem {
   const lower = new Float64Array(n)
   const upper = new Float64Array(n)
   for (let i = 0; i < bands.length; i++) {
-    const at = i * PARAMETERS
-    const s = scale[i]!
-    search(bands[i]!, inverse[i]!, s, start, at)
-    lower[at + LEAST] = Math.log(1e-4 * s * s)
-    upper[at + LEAST] = Math.log(100 * s * s)
-    lower[at + LEFT] = lower[at + RIGHT] = Math.log(1e-4 * Math.min(1, s))
-    upper[at + LEFT] = upper[at + RIGHT] = Math.log(SLOPE_MAX)
-    lower[at + CENTRE] = -6 * s
-    upper[at + CENTRE] = 6 * s
-    lower[at + BEND] = Math.log(0.03 * s)
-    upper[at + BEND] = Math.log(20 * s)
-    for (let j = at; j < at + PARAMETERS; j++) start[j] = Math.min(Math.max(start[j]!, lower[j]!), upper[j]!)
+    search(bands[i]!, inverse[i]!, scale[i]!, start, i * PARAMETERS)
+    limit(scale[i]!, start, lower, upper, i * PARAMETERS)
   }
-  return { bands, inverse, counts, scale, start, lower, upper }
+  return { bands, inverse, counts: bands.map(countsOf), scale, start, ridge: RIDGE, lower, upper }
 }
 
 /** Variance of a slice at k and its derivatives by the five parameters. */
@@ -344,7 +360,9 @@ function addQuotes(problem: Problem, x: Float64Array, i: number, normal: Normal)
     const w = varianceAt(shapes, i, logMoneyness[row]!, 0, 1)
     const unit = inverse[row]!
     const count = counts[row]!
-    const outside = w < low[row]! ? w - low[row]! : w > high[row]! ? w - high[row]! : 0
+    const least = low[row]! + MARGIN * (mid[row]! - low[row]!)
+    const most = high[row]! - MARGIN * (high[row]! - mid[row]!)
+    const outside = w < least ? w - least : w > most ? w - most : 0
     const distance = Math.abs(outside) * unit
     // Beyond the bend of Huber's cost the weight falls, so that the pull stays what it was there.
     const far = distance > HUBER
@@ -361,7 +379,7 @@ function addQuotes(problem: Problem, x: Float64Array, i: number, normal: Normal)
     normal.add((outside * weight + pull * centre) / stiffness, square * stiffness, at, PARAMETERS)
   }
   for (let j = 0; j < PARAMETERS; j++) {
-    const unit = RIDGE / (j === CENTRE ? problem.scale[i]! : 1)
+    const unit = problem.ridge / (j === CENTRE ? problem.scale[i]! : 1)
     const away = unit * (x[at + j]! - problem.start[at + j]!)
     cost += away * away
     normal.gradient[at + j] = normal.gradient[at + j]! + away * unit
@@ -558,6 +576,7 @@ function only(problem: Problem, i: number): Problem {
     counts: [problem.counts[i]!],
     scale: problem.scale.subarray(i, i + 1),
     start: cut(problem.start),
+    ridge: problem.ridge,
     lower: cut(problem.lower),
     upper: cut(problem.upper),
   }
@@ -598,17 +617,18 @@ const WING_ROOM = 1e-6
 const STEPS_BACK = 16
 
 /**
- * Fits one slice again while its neighbours stay, with wings no steeper than the later and no flatter than the earlier one's; the
- * joint descent can leave a slice where it first gave way, short expiries above all, though better ones fit between. Undefined where
- * no free slice nearer to the quotes was found.
+ * Fits one slice while its neighbours stay, with wings no steeper than the later and no flatter than the earlier one's, from the
+ * start of `part` and as far on the way there from `held` as it is free. Undefined where nothing free is nearer to the quotes.
  */
-function refit(problem: Problem, i: number, fitted: readonly FittedSlice[]): RawSvi | undefined {
-  const part = only(problem, i)
-  const before = fitted[i - 1]?.slice
-  const after = fitted[i + 1]?.slice
+function fitBetween(
+  part: Problem,
+  held: RawSvi,
+  before: RawSvi | undefined,
+  after: RawSvi | undefined,
+): RawSvi | undefined {
   const lower = part.lower.slice()
   const upper = part.upper.slice()
-  for (const wing of [LEFT, RIGHT]) {
+  for (const wing of WINGS) {
     if (before) lower[wing] = Math.max(lower[wing]!, packed(before)[wing]! + WING_ROOM)
     if (after) upper[wing] = Math.min(upper[wing]!, packed(after)[wing]! - WING_ROOM)
     if (!(lower[wing]! < upper[wing]!)) return undefined
@@ -620,10 +640,10 @@ function refit(problem: Problem, i: number, fitted: readonly FittedSlice[]): Raw
     evaluate(part, y, 0, undefined, normal)
     return normal.cost
   }
-  const held = packed(fitted[i]!.slice)
-  const known = costOf(held)
+  const from = packed(held)
+  const known = costOf(from)
   for (let step = STEPS_BACK; step > 0; step--) {
-    const y = held.map((from, j) => from + (step / STEPS_BACK) * (x[j]! - from))
+    const y = from.map((value, j) => value + (step / STEPS_BACK) * (x[j]! - value))
     if (!(costOf(y) < known)) continue
     const slice = sliceAt(y, 0)
     if (!butterflyFree(slice)) continue
@@ -631,6 +651,36 @@ function refit(problem: Problem, i: number, fitted: readonly FittedSlice[]): Raw
     return slice
   }
   return undefined
+}
+
+/**
+ * A slice through quotes that are fewer than its parameters: a guess, moved to them as far as it stays free between its neighbours.
+ * What the quotes leave open stays as guessed.
+ *
+ * @param guess Free by itself and between the neighbours.
+ */
+export function fitGuessed(
+  bands: SliceBands,
+  guess: RawSvi,
+  before: RawSvi | undefined,
+  after: RawSvi | undefined,
+): RawSvi {
+  const start = packed(guess)
+  const lower = new Float64Array(PARAMETERS)
+  const upper = new Float64Array(PARAMETERS)
+  const scale = Math.sqrt(sviVariance(guess, 0))
+  limit(scale, start, lower, upper, 0)
+  const part = {
+    bands: [bands],
+    inverse: [inverseOf(bands)],
+    counts: [countsOf(bands)],
+    scale: Float64Array.of(scale),
+    start,
+    ridge: RIDGE_GUESSED,
+    lower,
+    upper,
+  }
+  return fitBetween(part, guess, before, after) ?? guess
 }
 
 /** The slice with wings at least as steep as those of `earlier`, raised until it lies above it everywhere. */
@@ -704,15 +754,77 @@ export function fitSlices(bands: readonly SliceBands[]): FittedSlice[] {
     })
   }
   const problem = pose(bands)
-  const x = problem.start.slice()
+  const alone = problem.start.slice()
   for (let i = 0; i < bands.length; i++) {
     const at = i * PARAMETERS
-    descend(only(problem, i), x.subarray(at, at + PARAMETERS), 0, undefined, 60)
+    descend(only(problem, i), alone.subarray(at, at + PARAMETERS), 0, undefined, 60)
   }
+  const none = bands.map(() => false)
+  const fitted = fitTogether(problem, alone.slice(), none)
+  const normal = new Normal(alone.length)
+  const costOf = (x: Float64Array) => {
+    evaluate(problem, x, 0, undefined, normal)
+    return normal.cost
+  }
+  const costs = (slices: readonly FittedSlice[]) =>
+    costOf(Float64Array.from(slices.flatMap(({ slice }) => [...packed(slice)])))
+  const cost = costs(fitted)
+  let rows = 0
+  for (const { mid } of bands) rows += mid.length
+  // What freedom from arbitrage costs is little: where it is not, the descent took a wrong turn, and begins elsewhere.
+  if (cost - costOf(alone) <= DEAR * rows) return fitted
+  const other = fitTogether(
+    problem,
+    ordered(problem, alone),
+    none.map(() => true),
+  )
+  return costs(other) < cost ? other : fitted
+}
+
+/** The slices of `alone`, their wings made to steepen with time, each fitted again with the wings that makes. */
+function ordered(problem: Problem, alone: Float64Array): Float64Array {
+  const x = alone.slice()
+  const slices = problem.bands.length
+  for (const wing of WINGS) {
+    // Means of neighbours out of order: the nearest slopes, as logarithms, that do not fall.
+    const blocks: { sum: number; count: number }[] = []
+    for (let i = 0; i < slices; i++) {
+      let block = { sum: x[i * PARAMETERS + wing]!, count: 1 }
+      for (let last = blocks.at(-1); last && last.sum / last.count >= block.sum / block.count; last = blocks.at(-1)) {
+        block = { sum: block.sum + last.sum, count: block.count + last.count }
+        blocks.pop()
+      }
+      blocks.push(block)
+    }
+    let at = wing
+    let lift = 0
+    for (const { sum, count } of blocks)
+      for (let i = 0; i < count; i++, at += PARAMETERS) x[at] = sum / count + (lift += CALENDAR_MARGIN)
+  }
+  for (let i = 0; i < slices; i++) {
+    const part = only(problem, i)
+    const at = i * PARAMETERS
+    const own = x.subarray(at, at + PARAMETERS)
+    const lower = part.lower.slice()
+    const upper = part.upper.slice()
+    for (const wing of WINGS) lower[wing] = upper[wing] = own[wing]!
+    descend({ ...part, lower, upper }, own, 0, undefined, 60)
+  }
+  return x
+}
+
+/**
+ * Slices free of arbitrage from parameters near them.
+ *
+ * @param x Used up.
+ * @param held Which slices are known not to be as their bands would have them.
+ */
+function fitTogether(problem: Problem, x: Float64Array, held: readonly boolean[]): FittedSlice[] {
+  const { bands } = problem
   const read = () => bands.map((_, i) => sliceAt(x, i * PARAMETERS))
   const cuts = firstCuts(problem)
   let trouble = findTrouble(read(), cuts)
-  const constrained = trouble.slice()
+  const constrained = trouble.map((each, i) => each || held[i]!)
   for (const weight of ROUNDS) {
     if (!trouble.includes(true)) break
     descend(problem, x, weight, cuts, 40)
@@ -725,10 +837,12 @@ export function fitSlices(bands: readonly SliceBands[]): FittedSlice[] {
     const outcome = settled !== slice ? 'repaired' : constrained[i] ? 'constrained' : 'fitted'
     fitted.push({ slice: settled, outcome })
   }
-  // Twice, because what one slice gives back its neighbours can use.
+  // The joint descent can leave a slice where it first gave way, short expiries above all, though better ones fit between. Twice,
+  // because what one slice gives back its neighbours can use.
   for (let sweep = 0; sweep < 2; sweep++)
-    for (let i = 0; i < fitted.length; i++) {
-      const better = fitted[i]!.outcome === 'fitted' ? undefined : refit(problem, i, fitted)
+    for (const [i, { slice, outcome }] of fitted.entries()) {
+      if (outcome === 'fitted') continue
+      const better = fitBetween(only(problem, i), slice, fitted[i - 1]?.slice, fitted[i + 1]?.slice)
       if (better) fitted[i] = { slice: better, outcome: 'constrained' }
     }
   return fitted
