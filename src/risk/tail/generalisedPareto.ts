@@ -100,11 +100,13 @@ function byLikelihood(excesses: Float64Array, mean: number, most: number): Paret
   }
   const place = goldenMaximum(value, Math.max(0, (best - 1) / GRID), Math.min(1, (best + 1) / GRID))
   const n = excesses.length
-  const likelihood = n * value(place)
+  const bound = atBound(excesses, most)
+  const likelihood = Math.max(n * value(place), bound.logLikelihood)
   const at = theta(place)
   const flat = Math.abs(at * mean) < 1e-9
-  const shape = flat ? 0 : shapeAt(excesses, at)
-  const scale = flat ? mean : shape / at
+  const ended = bound.logLikelihood === likelihood
+  const shape = ended ? SHAPE_MIN : flat ? 0 : shapeAt(excesses, at)
+  const scale = ended ? bound.scale : flat ? mean : shape / at
   if (!(scale > 0 && likelihood > Number.NEGATIVE_INFINITY) || place > 1 - 1e-4)
     throw new GimbalError('fit-failed', 'No regular maximum of the likelihood of a Pareto tail', { shape, scale, n })
   const inside = shape > SHAPE_MIN + AT_BOUND
@@ -118,6 +120,25 @@ function byLikelihood(excesses: Float64Array, mean: number, most: number): Paret
     excesses: n,
     logLikelihood: likelihood,
   }
+}
+
+/** The best scale for a shape of −1/2, of which the profile by θ knows nothing: Σ y / (2β − y) = n. */
+function atBound(excesses: Float64Array, most: number): { readonly scale: number; readonly logLikelihood: number } {
+  const n = excesses.length
+  // The sum falls in β: from infinity at most / 2, and below n where every term is below 1.
+  let low = most / 2
+  let high = most
+  while (high - low > 1e-15 * most) {
+    const scale = (low + high) / 2
+    if (scale === low || scale === high) break
+    let sum = 0
+    for (let i = 0; i < n; i++) sum += excesses[i]! / (2 * scale - excesses[i]!)
+    if (sum > n) low = scale
+    else high = scale
+  }
+  let logLikelihood = -n * Math.log(high)
+  for (let i = 0; i < n; i++) logLikelihood += Math.log1p(-excesses[i]! / (2 * high))
+  return { scale: high, logLikelihood }
 }
 
 function byMoments(excesses: Float64Array, mean: number): ParetoFit {

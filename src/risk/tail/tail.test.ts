@@ -174,6 +174,13 @@ describe('generalised Pareto', () => {
       expect(fit.shape).toBeGreaterThanOrEqual(-0.5)
       expect(fit.logLikelihood).toBeGreaterThan(Number.NEGATIVE_INFINITY)
     }
+    // There the scale is the best one for that shape, which no neighbour betters.
+    const excesses = Float64Array.from({ length: 20 }, () => 1 - random.uniform() ** 2)
+    const { shape, scale, logLikelihood } = fitGeneralisedPareto(excesses)
+    expect(shape).toBe(-0.5)
+    const at = (beta: number) => excesses.reduce((sum, y) => sum - Math.log(beta) + Math.log(1 - y / (2 * beta)), 0)
+    expect(at(scale)).toBeCloseTo(logLikelihood, 10)
+    for (const change of [0.99, 1.01]) expect(at(scale * change)).toBeLessThan(logLikelihood)
   })
 
   test('by moments no tail ends below a loss that was seen', () => {
