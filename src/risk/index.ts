@@ -13,8 +13,14 @@ export { runCascade } from './stress/cascade.ts'
 export { type FrontierRow, type HeatMap, type HeatMapOptions, heatMap } from './stress/frontier.ts'
 export type { Losses } from './stress/heldBook.ts'
 export { namedScenarios } from './stress/namedScenarios.ts'
-export type { ProtectiveDemand, ProtectiveRule, ProtectiveWatch, StressReading } from './stress/protectiveRules.ts'
-export { deleverageRule, pegRule, protectiveRules } from './stress/protectiveRules.ts'
+export type {
+  ProtectiveDemand,
+  ProtectiveRule,
+  ProtectiveWatch,
+  StressReading,
+  UnwatchedBreaker,
+} from './stress/protectiveRules.ts'
+export { deleverageRule, pegRule, protectiveRules, unwatchedBreakers } from './stress/protectiveRules.ts'
 export { type ReverseOptions, type ReverseStress, reverseStress } from './stress/reverseStress.ts'
 export { checkScenario, type Scenario, type ScenarioStep, type Shock, type Stickiness } from './stress/scenario.ts'
 export { parseScenario, scenarioText } from './stress/scenarioText.ts'

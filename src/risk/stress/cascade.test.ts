@@ -331,7 +331,7 @@ describe('a planted over-levered long', () => {
   })
 
   test('a move too quick for three confirmations is late: the venue goes first', () => {
-    const slow = protectiveRules({ breakers: DEFAULT_RISK.breakers, confirmUs: 60_000_000 })
+    const slow = protectiveRules({ breakers: DEFAULT_RISK.breakers, confirmUs: 61_000_000 })
     const late = run(levered(), 'every 1m; at 1m: spot BTC -19%', { rules: slow })
     expect(late).toMatchObject({ outcome: 'liquidated', cause: 'gap' })
     expect(kinds(late)).toContain('protective-late')
@@ -361,7 +361,7 @@ describe('a planted over-levered long', () => {
   test('deleveraging sells the worst until margin is sound, before the venue does', () => {
     const held = book(trader(60_000, perp('BTC', 5), perp('ETH', 100)))
     const result = run(held, 'every 1m; at 1h: spot BTC -9.5%', { rules: [deleverageRule(1.2, 2)] })
-    expect(result).toMatchObject({ outcome: 'protected', acted: ['margin-ratio'] })
+    expect(result).toMatchObject({ outcome: 'protected', acted: ['deleverage'] })
     expect(result.events.filter(({ kind }) => kind === 'closed')).toMatchObject([{ what: 'ETH perp' }])
   })
 

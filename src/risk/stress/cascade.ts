@@ -18,7 +18,6 @@ import { marginEngine } from '../../portfolio/margin/registry.ts'
 import type { MarketView } from '../../portfolio/marketView.ts'
 import { missingPrices, positionName } from '../../portfolio/positionGreeks.ts'
 import { futureMark, owedUnit, positionValue } from '../../portfolio/valuation.ts'
-import type { FlattenLeaves } from '../riskConfig.ts'
 import { HeldBook, type Losses } from './heldBook.ts'
 import { liquidateAccount } from './liquidate.ts'
 import { meetCalls, receiveTransfers } from './marginCalls.ts'
@@ -29,7 +28,7 @@ import { type Levels, type Scenario, Timeline } from './scenario.ts'
 import { ShockedView } from './shockedView.ts'
 import { type CascadeEvent, StressMoment } from './stressMoment.ts'
 import { DEFAULT_STRESS, type HedgePlace, type StressSettings } from './stressSettings.ts'
-import { deleverage, flatten } from './unwind.ts'
+import { deleverage, type Flatten, flatten } from './unwind.ts'
 
 const YEAR_DAYS = 365
 /** Rounds of liquidation in one moment: each round at least one account loses a position, so few are ever needed. */
@@ -140,11 +139,13 @@ class Cascade {
   readonly #lasting = new Map<string, number>()
   readonly #path: CascadeMoment[] = []
   readonly #profit = new Map<string, number>()
-  /** Flattens asked for, by asset ('' for all), and those of them not done: asked again at every moment, as the gate does. */
-  readonly #flattens = new Map<string, FlattenLeaves>()
+  /** Flattens asked for, and those of them not done: asked again at every moment, as the gate does. */
+  readonly #flattens = new Map<string, Flatten>()
   readonly #pending = new Set<string>()
   readonly #acted: string[] = []
   #paused = false
+  /** Venues where a rule about one account allows only what reduces. */
+  readonly #pausedAt = new Set<string>()
   #halted = false
   #minimum = Number.POSITIVE_INFINITY
   #minimumAtUs = 0
@@ -279,7 +280,7 @@ class Cascade {
     if (!this.#halted) meetCalls(moment)
     this.#liquidate(moment)
     for (const [{ rule }, demand] of late) this.#act(moment, rule.name, demand, 'protective-late')
-    if (!this.#halted && !this.#pending.size) rebalance(moment, this.#places, this.#targets, this.#paused)
+    if (!this.#halted && !this.#pending.size) rebalance(moment, this.#places, this.#targets, this.#reducingOnly)
     this.#liquidate(moment)
     this.#lowest(moment)
     this.#record(moment)
@@ -299,7 +300,8 @@ class Cascade {
   #act(moment: StressMoment, name: string, demand: ProtectiveDemand, kind: 'protective' | 'protective-late'): void {
     const { act, measured, allowed } = demand
     const asset = 'asset' in demand ? demand.asset : undefined
-    const account = 'account' in demand ? this.#book.accounts[demand.account]! : undefined
+    const account = demand.account === undefined ? undefined : this.#book.accounts[demand.account]!
+    // An account with nothing in it has nothing to be done about.
     if (account && account.positions.length === 0) return
     this.#acted.push(name)
     if (kind === 'protective') this.#demandedUs.add(moment.atUs)
@@ -309,23 +311,28 @@ class Cascade {
       deleverage(moment, account!, demand.toRatio)
       return
     }
-    this.#paused = true
+    if (account) this.#pausedAt.add(account.venue)
+    else this.#paused = true
     if (act === 'halt') this.#halted = true
     if (act !== 'flatten') return
-    this.#flattens.set(asset ?? '', ('leaves' in demand ? demand.leaves : undefined) ?? 'coin-hedges')
-    this.#pending.add(asset ?? '')
+    const key = account ? `account ${demand.account}` : (asset ?? '')
+    const { leaves = 'coin-hedges' } = demand
+    this.#flattens.set(key, { leaves, ...(account && { account }), ...(asset !== undefined && { asset }) })
+    this.#pending.add(key)
     this.#repeatFlattens(moment)
   }
 
+  readonly #reducingOnly = (venue: string): boolean => this.#paused || this.#pausedAt.has(venue)
+
   #repeatFlattens(moment: StressMoment): void {
-    for (const [asset, leaves] of this.#flattens) {
-      if (!flatten(moment, asset === '' ? undefined : asset, leaves)) {
-        this.#pending.add(asset)
+    for (const [key, asked] of this.#flattens) {
+      if (!flatten(moment, asked)) {
+        this.#pending.add(key)
         continue
       }
       // Nothing is left that a new hedge would answer; were it still pending, no hedge of other assets would be allowed either.
-      this.#pending.delete(asset)
-      if (asset === '') this.#halted = true
+      this.#pending.delete(key)
+      if (key === '') this.#halted = true
     }
   }
 

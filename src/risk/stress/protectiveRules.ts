@@ -12,9 +12,11 @@ import { DailyLoss } from '../breakers/dailyLoss.ts'
 import { DrawdownFromPeak } from '../breakers/drawdownFromPeak.ts'
 import { DrawdownFromStart } from '../breakers/drawdownFromStart.ts'
 import { FundingExtreme } from '../breakers/fundingExtreme.ts'
+import { MarginRatio } from '../breakers/marginRatio.ts'
 import { MarkDivergence } from '../breakers/markDivergence.ts'
 import type { GateActKind } from '../gate.ts'
-import type { BreakerRule, FlattenLeaves, RiskConfig } from '../riskConfig.ts'
+import type { BreakerName, BreakerRule, FlattenLeaves, MarginRatioRule, RiskConfig } from '../riskConfig.ts'
+import { depthHealth, fundingHealth } from '../systemic/marketHealth.ts'
 import type { HedgePlace } from './stressSettings.ts'
 
 const YEAR_US = 365 * DAY_US
@@ -44,6 +46,8 @@ export type ProtectiveDemand =
   | {
       readonly act: GateActKind
       readonly asset?: string
+      /** Number of the one account it is about; absent: the whole book. */
+      readonly account?: number
       /** Of a flatten; `coin-hedges` when absent. */
       readonly leaves?: FlattenLeaves
       readonly measured: number
@@ -156,9 +160,52 @@ function volatilityRatio({ market, before, calm, assets, elapsedUs }: StressRead
   })
 }
 
+/** Maintenance over equity of each account, as its breaker reads it; each latches by itself. */
+function marginUse(rule: MarginRatioRule): ProtectiveWatch {
+  const latched = new Set<number>()
+  const breaker = new MarginRatio(rule.ratioMax)
+  return {
+    observe: ({ marginRatios }) =>
+      marginRatios.flatMap((ratio, account): ProtectiveDemand[] => {
+        // Equity over maintenance the other way round: nothing left is all used, nothing asked is none.
+        const breached = breaker.observe(ratio > 0 ? 1 / ratio : Number.isNaN(ratio) ? ratio : Number.POSITIVE_INFINITY)
+        if (!breached || latched.has(account)) return []
+        latched.add(account)
+        const { measured, allowed } = breaker
+        return [{ act: rule.act, account, measured, allowed }]
+      }),
+  }
+}
+
+/**
+ * Health of the sickest perpetual's market, of the parts a view tells: depth against calm at unchanged open interest, funding
+ * against calm as if it had never strayed from it. Infinite where fewer than `partsMin` are told.
+ */
+function leastHealth({ market, calm, perpetuals }: StressReading, partsMin: number): number {
+  let least = Number.POSITIVE_INFINITY
+  for (const { venue, asset } of perpetuals) {
+    const parts: number[] = []
+    const usual = calm.liquidity(venue, asset)
+    const now = market.liquidity(venue, asset)
+    if (usual && now) parts.push(depthHealth(usual.depth / now.depth))
+    parts.push(fundingHealth(market.fundingPerDay(venue, asset) / 3, calm.fundingPerDay(venue, asset) / 3, 0))
+    if (parts.length < partsMin) continue
+    const score = parts.reduce((product, part) => product * part, 1) ** (1 / parts.length)
+    if (!(score >= least)) least = score
+  }
+  return least
+}
+
 function watchOf(rule: BreakerRule): ProtectiveWatch | undefined {
   const { act } = rule
   switch (rule.breaker) {
+    case 'margin-ratio':
+      return marginUse(rule)
+    case 'market-health':
+      return once(act, (reading) => {
+        const measured = leastHealth(reading, rule.partsMin)
+        return { breached: !(measured >= rule.healthMin), measured, allowed: rule.healthMin }
+      })
     case 'drawdown-from-peak':
     case 'drawdown-from-start':
     case 'daily-loss': {
@@ -212,10 +259,40 @@ function watchOf(rule: BreakerRule): ProtectiveWatch | undefined {
         const measured = volatilityRatio(reading)
         return { breached: measured > rule.ratioMax, measured, allowed: rule.ratioMax }
       })
-    // What these watch (messages, clocks, models, rejections, pairs of returns) a cascade does not have.
     default:
       return undefined
   }
+}
+
+/** A breaker no cascade can read, and what it would have to have for it. */
+export interface UnwatchedBreaker {
+  readonly breaker: BreakerName
+  readonly why: string
+}
+
+const MESSAGES = 'a scenario has moments and no messages'
+const PAST = 'it learns from samples of the past, and a scenario begins without any'
+const WHY: Partial<Record<BreakerName, string>> = {
+  'stale-data': MESSAGES,
+  'gapped-data': MESSAGES,
+  'feed-latency': MESSAGES,
+  'clock-skew': MESSAGES,
+  'reject-storm': 'no orders are refused in a scenario',
+  'model-range': 'no models run in a scenario',
+  'correlation-to-one': PAST,
+  'value-at-risk': PAST,
+  'expected-shortfall': PAST,
+}
+
+/** Breakers of a risk configuration that no cascade watches, each once. */
+export function unwatchedBreakers({ breakers }: Pick<RiskConfig, 'breakers'>): UnwatchedBreaker[] {
+  const found = new Map<BreakerName, UnwatchedBreaker>()
+  for (const rule of breakers) {
+    if (watchOf(rule)) continue
+    const why = WHY[rule.breaker] ?? 'a policy has no book of its own in a scenario'
+    found.set(rule.breaker, { breaker: rule.breaker, why })
+  }
+  return [...found.values()]
 }
 
 /** The breakers of a risk configuration that a cascade can read, with their limits, acts and confirmations. */
@@ -245,7 +322,7 @@ function leaving(watch: ProtectiveWatch, leaves: FlattenLeaves): ProtectiveWatch
  */
 export function deleverageRule(below = 1.2, toRatio = 1.5): ProtectiveRule {
   return {
-    name: 'margin-ratio',
+    name: 'deleverage',
     reactionUs: 0,
     watch: () => ({
       observe: ({ marginRatios }) =>

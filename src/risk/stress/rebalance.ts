@@ -55,13 +55,13 @@ export function heldPerpetuals(book: HeldBook): HedgePlace[] {
 /**
  * Brings the deltas of assets that have a hedge back between zero and what the book began with.
  *
- * @param reducingOnly Only trades that make a position smaller: what a paused account still may.
+ * @param reducingOnly Where only trades are allowed that make a position smaller: what a paused account still may.
  */
 export function rebalance(
   moment: StressMoment,
   places: readonly HedgePlace[],
   targets: ReadonlyMap<string, number>,
-  reducingOnly: boolean,
+  reducingOnly: (venue: string) => boolean,
 ): void {
   const deltas = bookDeltas(moment.book, moment.market)
   for (const asset of new Set(places.map((place) => place.asset))) {
@@ -95,7 +95,7 @@ function hedge(
   places: readonly HedgePlace[],
   asset: string,
   dollars: number,
-  reducingOnly: boolean,
+  reducingOnly: (venue: string) => boolean,
 ): void {
   const candidates: Candidate[] = []
   let why = 'no venue'
@@ -111,8 +111,8 @@ function hedge(
       why = `no book is known at ${venue}`
       continue
     }
-    if (!allowed(moment, account, asset, dollars, reducingOnly)) {
-      why = reducingOnly ? 'only reducing trades are allowed' : `${venue} has no margin for it`
+    if (!allowed(moment, account, asset, dollars, reducingOnly(venue))) {
+      why = reducingOnly(venue) ? 'only reducing trades are allowed' : `${venue} has no margin for it`
       continue
     }
     candidates.push({ account, ...cost, gas: moment.market.transactionCost(venue) })

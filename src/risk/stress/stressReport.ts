@@ -2,11 +2,17 @@
 
 import type { Book } from '../../portfolio/book.ts'
 import type { MarketView } from '../../portfolio/marketView.ts'
-import { DEFAULT_RISK } from '../riskConfig.ts'
+import { DEFAULT_RISK, type RiskConfig } from '../riskConfig.ts'
 import { type CascadeOptions, type CascadeResult, runCascade } from './cascade.ts'
 import { type HeatMap, type HeatMapOptions, heatMap } from './frontier.ts'
 import { namedScenarios } from './namedScenarios.ts'
-import { deleverageRule, pegRule, protectiveRules } from './protectiveRules.ts'
+import {
+  deleverageRule,
+  pegRule,
+  protectiveRules,
+  type UnwatchedBreaker,
+  unwatchedBreakers,
+} from './protectiveRules.ts'
 import { type ReverseOptions, type ReverseStress, reverseStress } from './reverseStress.ts'
 import type { Scenario } from './scenario.ts'
 
@@ -28,18 +34,20 @@ export interface ScenarioResult {
 export interface StressReport {
   readonly equity: number
   readonly scenarios: readonly ScenarioResult[]
+  /** Breakers of the default configuration that nothing here could watch, and why; none where the caller gave rules of its own. */
+  readonly unwatched: readonly UnwatchedBreaker[]
   /** Names of those a protected book does not survive. */
   readonly deadly: readonly string[]
   readonly heatMap: HeatMap
   readonly reverse: ReverseStress
 }
 
-/** The default breakers of the gate, deleveraging before venues do, and a way out of a dollar coin that is none. */
-export function usualProtection(book: Book): CascadeOptions['rules'] {
+/** The breakers of the gate that a cascade can read, deleveraging before venues do, and a way out of a dollar coin that is none. */
+export function usualProtection(book: Book, risk: RiskConfig = DEFAULT_RISK): CascadeOptions['rules'] {
   const coins = new Set<string>()
   for (const { balances } of book.accounts)
     for (const currency of ['USDC', 'USDT', 'DAI', 'USDE']) if ((balances[currency] ?? 0) > 0) coins.add(currency)
-  return [...protectiveRules(DEFAULT_RISK), deleverageRule(), pegRule([...coins])]
+  return [...protectiveRules(risk), deleverageRule(), pegRule([...coins])]
 }
 
 function verdictOf(result: CascadeResult): string {
@@ -68,6 +76,7 @@ export function stressReport(book: Book, market: MarketView, options: StressOpti
   return {
     equity: results[0]?.protected.start ?? Number.NaN,
     scenarios: results,
+    unwatched: options.rules ? [] : unwatchedBreakers(DEFAULT_RISK),
     deadly: results.filter((each) => !each.protected.survived).map((each) => each.protected.scenario.name),
     heatMap: map,
     reverse,

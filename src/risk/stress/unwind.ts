@@ -19,8 +19,15 @@ const KEPT_RATIO_TO = 1.5
 /** A hedge this much too large is a hedge. */
 const SLACK = 0.01
 
+/** What is to be closed: everything, or only what one account holds, or what is held of one asset. */
+export interface Flatten {
+  readonly leaves: FlattenLeaves
+  readonly asset?: string
+  readonly account?: HeldAccount
+}
+
 /**
- * Closes what the book holds: all of it, or what it holds of one asset. Coins stay, being no position; a loan is repaid by selling
+ * Closes what the book holds, or the part of it that is asked. Coins stay, being no position; a loan is repaid by selling
  * collateral and what is left of that stays supplied. What `coin-hedges` leaves is said in `../coinHedges.ts`: the part of
  * perpetuals and futures that offsets coins, and whatever else could not be closed, where the account can carry it.
  *
@@ -29,14 +36,17 @@ const SLACK = 0.01
  *
  * @returns Whether everything asked for is closed.
  */
-export function flatten(moment: StressMoment, asset: string | undefined, leaves: FlattenLeaves): boolean {
+export function flatten(moment: StressMoment, asked: Flatten): boolean {
+  const { asset, leaves } = asked
+  const covered = (account: HeldAccount) => asked.account === undefined || asked.account === account
   let done = true
-  for (const account of moment.book.accounts) if (!closeOthers(moment, account, asset)) done = false
-  const kept = leaves === 'coin-hedges' ? keptShares(moment, asset) : new Map<Position, number>()
-  for (const account of byMargin(moment)) if (!closeHedges(moment, account, asset, kept)) done = false
+  for (const account of moment.book.accounts) if (covered(account) && !closeOthers(moment, account, asset)) done = false
+  const kept = leaves === 'coin-hedges' ? keptShares(moment, asked) : new Map<Position, number>()
+  for (const account of byMargin(moment))
+    if (covered(account) && !closeHedges(moment, account, asset, kept)) done = false
   for (const account of moment.book.accounts)
-    if (account.positions.some((position) => hedgeOf(position, asset)) && moment.reachable(account.venue))
-      if (needsRelief(moment, account)) deleverage(moment, account, KEPT_RATIO_TO)
+    if (covered(account) && account.positions.some((position) => hedgeOf(position, asset)))
+      if (moment.reachable(account.venue) && needsRelief(moment, account)) deleverage(moment, account, KEPT_RATIO_TO)
   return done
 }
 
@@ -117,7 +127,7 @@ interface Hedge {
 }
 
 /** The share of each perpetual and future that offsets what stays. */
-function keptShares(moment: StressMoment, asset: string | undefined): Map<Position, number> {
+function keptShares(moment: StressMoment, asked: Flatten): Map<Position, number> {
   const naked = new Map<string, number>()
   const add = (held: string, dollars: number) => {
     if (dollarLike(held) || !Number.isFinite(dollars)) return
@@ -130,7 +140,8 @@ function keptShares(moment: StressMoment, asset: string | undefined): Map<Positi
     for (const [currency, units] of Object.entries(account.balances)) add(currency, units * market.spot(currency))
     for (const position of account.positions) {
       const closes =
-        hedgeOf(position, asset) &&
+        hedgeOf(position, asked.asset) &&
+        (asked.account === undefined || asked.account === account) &&
         moment.reachable(account.venue) &&
         market.liquidity(account.venue, position.asset) !== undefined
       if (!closes) {

@@ -159,7 +159,7 @@ export class MarketHealth {
     const lots = Math.min(lotsWithin(market, BID, tick, depthRange), lotsWithin(market, ASK, tick, depthRange))
     const ratio = Math.log(openInterest / lots)
     const usual = this.#usualDepth
-    if (usual.ageUs(nowUs) >= depthWarmupUs) this.depth = fraction(1 - (ratio - usual.mean) / Math.log(DEPTH_RATIO_END))
+    if (usual.ageUs(nowUs) >= depthWarmupUs) this.depth = depthHealth(Math.exp(ratio - usual.mean))
     // An empty side is no measure of what is usual.
     if (ratio < Number.POSITIVE_INFINITY) usual.observe(ratio, nowUs)
   }
@@ -179,8 +179,7 @@ export class MarketHealth {
     if (!Number.isFinite(rate)) return
     const usual = this.#usualFunding
     if (usual.ageUs(nowUs) >= fundingWarmupUs) {
-      const stretch = Math.abs(rate - usual.mean) / Math.max(usual.deviation, FUNDING_DEVIATION_MIN)
-      this.funding = fraction((STRETCH_END - stretch) / (STRETCH_END - STRETCH_BEGIN))
+      this.funding = fundingHealth(rate, usual.mean, usual.deviation)
     }
     usual.observe(rate, nowUs)
   }
@@ -224,6 +223,17 @@ export class MarketHealth {
     }
     this.score = this.known === 0 ? Number.NaN : product ** (1 / this.known)
   }
+}
+
+/** Part `depth`: 1 as usual to 0. @param ratio Open interest per depth, over what is usual. */
+export function depthHealth(ratio: number): number {
+  return fraction(1 - Math.log(ratio) / Math.log(DEPTH_RATIO_END))
+}
+
+/** Part `funding`, 1 to 0, of a rate per eight hours, given its usual mean and deviation. */
+export function fundingHealth(rate: number, mean: number, deviation: number): number {
+  const stretch = Math.abs(rate - mean) / Math.max(deviation, FUNDING_DEVIATION_MIN)
+  return fraction((STRETCH_END - stretch) / (STRETCH_END - STRETCH_BEGIN))
 }
 
 function fraction(x: number): number {
