@@ -17,6 +17,7 @@ import { FAMILIES } from '../src/features/families.ts'
 import type { FeatureSetSpec } from '../src/features/featureSet.ts'
 import { featureNames } from '../src/features/featureSet.ts'
 import { JournalReader, verifyJournal } from '../src/journal/journalReader.ts'
+import { completeArtifact } from '../src/models/artifact.ts'
 import { ModelRegistry } from '../src/models/modelRegistry.ts'
 import { TrialLedger } from '../src/research/trialLedger.ts'
 import { ensureBuilt } from './built.ts'
@@ -208,6 +209,34 @@ describe('a backtest on a model', () => {
     expect([replayed.code, json(replayed).journal]).toEqual([0, journal.sha256])
     expect(json(replayed).acts).toBeGreaterThan(0)
     expect([without.code, json(without).error.code]).toEqual([1, 'model-unknown'])
+  })
+
+  test('that was trained on the same day says so: to who looks on, in its data, on its page', async () => {
+    const registry = new ModelRegistry(join(FOLDER, 'models-known'))
+    const trained = { ...fast.trained, dataKind: 'replayed' as const, fromUs: Date.UTC(2025, 0, 1) * 1000 }
+    const [half, whole] = [6, 48].map((hours) => {
+      const { id: _, ...content } = { ...fast, trained: { ...trained, toUs: trained.fromUs + hours * 3600e6 - DAY_US } }
+      const name = `known-${hours}`
+      return completeArtifact({
+        ...content,
+        name,
+        trained: { ...content.trained, fromUs: trained.fromUs - 2 * DAY_US },
+      })
+    })
+    for (const model of [half!, whole!]) registry.add(model)
+    const ran = (model: string) =>
+      gimbal(...RUN, '--model', model, '--models', 'models-known', '--out', model, '--json')
+    const [partly, wholly] = await Promise.all([ran('known-6'), ran('known-48')])
+    expect([partly.code, wholly.code]).toEqual([0, 0])
+    const [{ share, fromUs, toUs }] = json(partly).inSample
+    expect((toUs - fromUs) / 3600e6).toBeGreaterThan(5.9)
+    expect(share).toBeCloseTo(0.25, 2)
+    expect(partly.err).toMatch(/^IN SAMPLE: known-6 [0-9a-f]{12}: 25 % of the run lies inside its training/m)
+    expect([json(wholly).inSample[0].share, json(wholly).title]).toEqual([1, expect.stringMatching(/, IN SAMPLE$/)])
+    expect(wholly.err).toContain('THE WHOLE RUN lies inside its training')
+    expect(readFileSync(join(FOLDER, json(wholly).report.html), 'utf8')).toContain(
+      'THE WHOLE RUN lies inside its training',
+    )
   })
 
   test('without the model it was told to trade on is refused, and the run before keeps its journal', async () => {

@@ -25,6 +25,7 @@ import {
 } from '../report/runReport.ts'
 import { settingsHash, TrialLedger } from '../research/trialLedger.ts'
 import { BacktestLoop } from '../sim/backtest.ts'
+import { type InSample, inSample, inSampleSentence, inSampleTitle } from './inSample.ts'
 import { buildEngine, buildExchange, planToJson, type RunPlan, requireRunnable } from './runPlan.ts'
 
 /** The data of a run, wherever they come from. */
@@ -74,6 +75,8 @@ export interface RunOutcome {
   readonly seconds: number
   readonly folder: string
   readonly interrupted: boolean
+  /** Which parts of the run its models were trained on; none is what makes it evidence. */
+  readonly inSample: readonly InSample[]
 }
 
 /** Rows between two looks at the world: about twenty a second. */
@@ -169,8 +172,10 @@ export async function runBacktestJob(plan: RunPlan, data: RunData, settings: Run
   }
   for (const [venue, text] of Object.entries(marginAssumptions(universe, plan.margins ?? {})))
     assumptions.push({ about: `${venue}: margin watch`, text })
+  const known = inSample(settings.forecasters ?? [], data.kind, run.firstUs, run.lastUs)
+  for (const part of known) assumptions.unshift({ about: 'in sample', text: inSampleSentence(part) })
   const report = buildRunReport(run, {
-    title: interrupted ? `${settings.title}, interrupted` : settings.title,
+    title: `${settings.title}${inSampleTitle(known)}${interrupted ? ', interrupted' : ''}`,
     mode: 'backtest',
     gimbalVersion: settings.gimbalVersion,
     seed: plan.seed,
@@ -186,7 +191,7 @@ export async function runBacktestJob(plan: RunPlan, data: RunData, settings: Run
   })
   writeFileSync(join(settings.folder, 'report.json'), reportJson([report]))
   writeFileSync(join(settings.folder, 'report.html'), renderReport([report]))
-  return { report, journalHash, rows: counts.rows, seconds, folder: settings.folder, interrupted }
+  return { report, journalHash, rows: counts.rows, seconds, folder: settings.folder, interrupted, inSample: known }
 }
 
 /** Limits and breakers in force, one line each. */

@@ -6,6 +6,7 @@ import { readSettings } from '../../core/settings.ts'
 import { POLICIES } from '../../policies/registry.ts'
 import { queueModelNamed } from '../../sim/queueModels.ts'
 import { defaultCash, type RunOutcome, runBacktestJob } from '../backtestRun.ts'
+import { inSampleSentence } from '../inSample.ts'
 import { runData } from '../runData.ts'
 import { loadForecasters, modelIds } from '../runModels.ts'
 import {
@@ -105,6 +106,7 @@ export async function backtest(terminal: Terminal, options: BacktestOptions): Pr
     }),
   )
   terminal.progress('', true)
+  for (const part of outcome.inSample) terminal.notice(`IN SAMPLE: ${inSampleSentence(part)}`)
   printOutcome(terminal, outcome)
   terminal.line(`  check   gimbal replay ${outcome.folder} --catalog ${options.catalog}`)
   terminal.result(outcomeJson(outcome))
@@ -157,6 +159,7 @@ export function outcomeJson(outcome: RunOutcome): object {
     rows,
     seconds,
     interrupted: outcome.interrupted,
+    inSample: outcome.inSample,
     performance: report.performance,
     seed: report.facts.seed,
     dataHash: report.facts.dataHash,
