@@ -107,14 +107,22 @@ export function timeTicks(lowUs: number, highUs: number): { atUs: number; text: 
 
 /** A value in a chart's format, for its axis. */
 export function axisText(format: ValueFormat, value: number, step: number): string {
-  // As many decimals as tell neighbouring ticks apart.
-  let decimals = step > 0 ? Math.max(0, Math.ceil(-Math.log10(step) - 1e-9)) : 2
-  // Steps of 2.5 need one more, or 2.5 would be written 3.
-  if (step > 0 && Math.abs(step * 10 ** decimals - Math.round(step * 10 ** decimals)) > 1e-6) decimals++
+  const decimals = decimalsFor(step)
   if (format === 'pct') return `${fixed(value * 100, Math.min(4, Math.max(0, decimals - 2)))} %`
   if (format === 'times') return `${fixed(value, Math.min(3, decimals))}×`
-  if (Math.abs(value) >= 1e5 && step >= 100) return compact(value)
+  // Thousands on every tick of an axis or on none: 90,000 beside 100k looks like two scales.
+  const [unit, letter] = Math.abs(value) >= 1e6 ? [1e6, 'M'] : [1e3, 'k']
+  if (step >= 1e3 && value !== 0 && decimalsFor(step / unit) <= 3)
+    return `${fixed(value / unit, decimalsFor(step / unit))}${letter}`
   return fixed(value, Math.min(8, decimals))
+}
+
+/** As many decimals as tell neighbouring ticks apart. */
+function decimalsFor(step: number): number {
+  if (!(step > 0)) return 2
+  const decimals = Math.max(0, Math.ceil(-Math.log10(step) - 1e-9))
+  // Steps of 2.5 need one more, or 2.5 would be written 3.
+  return Math.abs(step * 10 ** decimals - Math.round(step * 10 ** decimals)) > 1e-6 ? decimals + 1 : decimals
 }
 
 /** A place in a picture, to a tenth. */

@@ -38,7 +38,8 @@ export function stressSection(found: StressFacts): string {
     deadly.length === 0
       ? `The book survives all ${count(scenarios.length)} scenarios.`
       : `The book does not survive ${deadly.map((name) => escaped(name)).join(', ')}.`
-  const guards = rules.length > 0 ? `Breakers: ${escaped(rules.join(', '))}.` : 'Breakers are off: only venues act.'
+  const guards =
+    rules.length > 0 ? `Breakers: ${escaped([...new Set(rules)].join(', '))}.` : 'Breakers are off: only venues act.'
   return `<p class="verdict">${verdict}</p><p class="facts">Equity at the start ${money(equity)} dollars. ${guards}</p>
 ${heatMapPicture(found.heatMap, equity)}
 ${frontierPart(found)}
@@ -53,7 +54,7 @@ function frontierPart({ heatMap }: StressFacts): string {
   if (!today) return ''
   const side = (name: string, point: NonNullable<typeof today.down> | undefined) =>
     point
-      ? `${name} ${percent(point.factor - 1, 1)}: ${escaped(point.venue)} is liquidated, the book having made ${money(point.profit)} dollars`
+      ? `${name} ${percent(Math.abs(point.factor - 1), 1)}: ${escaped(point.venue)} is liquidated, the book having ${point.profit < 0 ? 'lost' : 'made'} ${money(Math.abs(point.profit))} dollars`
       : `${name}: nothing is liquidated`
   return `<p class="note">At today’s volatility, all coins moving together: ${side('down', today.down)}; ${side('up', today.up)}.</p>`
 }

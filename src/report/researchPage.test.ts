@@ -415,6 +415,12 @@ describe('every figure is on the page, as the field writes it', () => {
     [axisText('num', -2.5, 2.5), '−2.5'],
     [axisText('num', 5, 5), '5'],
     [axisText('pct', 0.025, 0.025), '2.5 %'],
+    [axisText('num', 90_000, 10_000), '90k'],
+    [axisText('num', 100_000, 10_000), '100k'],
+    [axisText('num', 99_850, 50), '99,850'],
+    [axisText('num', 100_050, 50), '100,050'],
+    [axisText('num', 1_000_100, 100), '1,000,100'],
+    [axisText('num', 1_175_000, 25_000), '1.175M'],
   ])('%s is %s', (written, expected) => {
     expect(written).toBe(expected)
   })
