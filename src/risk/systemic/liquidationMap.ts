@@ -6,7 +6,7 @@
  * - their leverages are a fixed mix ({@link DEFAULT_LEVERAGES}); half the initial margin maintains a position, so that one of leverage
  *   L is liquidated a move of 1 / (2 L) against it, whatever else is in the account;
  * - positions are renewed at the market: half of them within `entryHalfLifeUs`, those at hand at first included;
- * - open interest that goes is first what the price ran over, then a bit of every position;
+ * - open interest that goes is first what the price ran over not long ago, then a bit of every position;
  * - a price that reaches a level has liquidated what lay there.
  */
 
@@ -122,6 +122,8 @@ export class LiquidationMap {
   #renew(share: number): void {
     if (!(share > 0)) return
     this.#scale(1 - share)
+    // Whose liquidation nobody saw leave was replaced like everyone else: interest that goes much later is not theirs.
+    this.#runOver *= 1 - share
     this.#open(this.#openInterest * share)
   }
 

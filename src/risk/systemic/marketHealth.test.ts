@@ -186,6 +186,15 @@ describe('the liquidation map', () => {
     ])
   })
 
+  test('what was run over long ago does not answer for interest that goes today', () => {
+    const map = new LiquidationMap(DAY_US, ONE)
+    map.observe(100, 1_000, 0)
+    map.observe(94, 1_000, MINUTE_US)
+    map.observe(94, 1_000, 30 * DAY_US)
+    map.observe(94, 500, 30 * DAY_US + MINUTE_US)
+    expect(map.within(0.06)).toBeCloseTo(500, 0)
+  })
+
   test('positions are renewed at the market by half in a half-life', () => {
     const map = new LiquidationMap(DAY_US, ONE)
     map.observe(100, 1_000, 0)
