@@ -210,6 +210,15 @@ test('at the liquidation price found by search equity equals maintenance', () =>
   expect(found.up).toBeGreaterThan(90_000)
 })
 
+test('a rate below zero counts as none, as in the manager', () => {
+  const asked = (dollarRate: number) => {
+    const facts = { timeUs: 0, spot: { BTC: 90_000 }, volatility: { BTC: 0.55 }, dollarRate }
+    return engine.assess(account([option(CALL, 95_000, -3, 300), option(PUT, 80_000, 2, 300)]), new SnapshotView(facts))
+  }
+  expect(asked(-0.1)).toEqual(asked(0))
+  expect(asked(0.1).initial).not.toBe(asked(0).initial)
+})
+
 test('what is not known is named, what is not carried refused', () => {
   const dark = new SnapshotView({ timeUs: 0, spot: { BTC: 90_000 } })
   const report = engine.assess(account([option(CALL, 95_000, -1)], { USDC: 1e9 }), dark)

@@ -147,7 +147,7 @@ export const PMRM_PARAMETERS: PmrmParameters = {
 export interface PmrmExpiry {
   readonly secondsToExpiry: number
   readonly forward: number
-  /** Continuously compounded, a year. */
+  /** Continuously compounded, a year; below 0 it counts as 0. */
   readonly rate: number
   /** Least confidence of forward, rate and volatility feeds, 0 to 1. */
   readonly confidence: number
@@ -297,12 +297,13 @@ export class PortfolioScan {
     const years = expiry.secondsToExpiry / YEAR_SECONDS
     this.#price(expiry, years)
     const worths = this.#worths
-    const discount = Math.exp(-expiry.rate * years)
-    const long =
-      discount * margin.longDiscount * Math.exp(-years * (expiry.rate * margin.longRateScale + margin.longRateAdd))
+    // The manager takes a rate below zero for none; written so that what is not a number stays so.
+    const rate = expiry.rate < 0 ? 0 : expiry.rate
+    const discount = Math.exp(-rate * years)
+    const long = discount * margin.longDiscount * Math.exp(-years * (rate * margin.longRateScale + margin.longRateAdd))
     const short = Math.min(
       1,
-      discount * margin.shortDiscount * Math.exp(years * (expiry.rate * margin.shortRateScale + margin.shortRateAdd)),
+      discount * margin.shortDiscount * Math.exp(years * (rate * margin.shortRateScale + margin.shortRateAdd)),
     )
     const worth = discount * worths[now]!
     for (let i = 0; i < scenarios.length; i++) {

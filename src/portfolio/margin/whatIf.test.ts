@@ -41,6 +41,18 @@ test('a trade at the mark leaves the worth of an account as it was, linear or in
   )
 })
 
+test('backed by coins, the other side of a market is a position of its own: no dollars are booked as coins', () => {
+  const long = perp(1, 50_000, { settle: 'BTC', isolatedMargin: 0.2 })
+  const before = account([long])
+  const short = perp(-1, 60_000, { settle: 'BTC', isolatedMargin: 0.1 })
+  const after = withTrade(before, { position: short, cash: { USDC: -9 } })
+  expect([after.positions, after.balances]).toEqual([[long, short], { USDC: 9_991 }])
+  const added = withTrade(before, { position: perp(1, 60_000, { settle: 'BTC', isolatedMargin: 0.1 }) })
+  expect(added.positions).toEqual([
+    perp(2, 55_000, { settle: 'BTC', isolatedMargin: expect.closeTo(0.3, 12) as number }),
+  ])
+})
+
 test('margin after a trade, and what each position adds', () => {
   const engine = marginEngine('hyperliquid')
   const held = account([perp(1, 60_000), perp(-0.5, 60_000, { asset: 'ETH' })])

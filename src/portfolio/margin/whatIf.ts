@@ -1,5 +1,6 @@
 /** @file Margin of accounts as they might be: after a trade, without a position. Nothing is changed. */
 
+import { dollarLike } from '../../market/instrument.ts'
 import type { FuturePosition, OptionPosition, Position, VenueAccount } from '../book.ts'
 import type { MarketView } from '../marketView.ts'
 import type { MarginEngine, MarginReport } from './marginEngine.ts'
@@ -29,6 +30,8 @@ function sameContract(a: Netted, b: Netted): boolean {
       (a.entry === undefined) === (b.entry === undefined)
     )
   }
+  // Backed by coins it owes dollars (GMX), where both sides of a market are positions of their own.
+  if (a.payoff === 'linear' && !dollarLike(a.settle) && a.size * b.size < 0) return false
   return a.payoff === b.payoff && (a.isolatedMargin === undefined) === (b.isolatedMargin === undefined)
 }
 
