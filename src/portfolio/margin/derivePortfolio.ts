@@ -297,8 +297,8 @@ export class PortfolioScan {
     const years = expiry.secondsToExpiry / YEAR_SECONDS
     this.#price(expiry, years)
     const worths = this.#worths
-    // The manager takes a rate below zero for none; written so that what is not a number stays so.
-    const rate = expiry.rate < 0 ? 0 : expiry.rate
+    // The manager takes a rate below zero for none.
+    const rate = Math.max(0, expiry.rate)
     const discount = Math.exp(-rate * years)
     const long = discount * margin.longDiscount * Math.exp(-years * (rate * margin.longRateScale + margin.longRateAdd))
     const short = Math.min(
