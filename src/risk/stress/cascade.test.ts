@@ -82,6 +82,38 @@ const kinds = (result: CascadeResult) => result.events.map(({ kind }) => kind)
 const sum = (losses: CascadeResult['losses']) => Object.values(losses).reduce((total, loss) => total + loss, 0)
 
 describe('to the cent', () => {
+  // 100 ETH bought at 3,000 on 35,384 dollars: 10 % down, equity is 16 dollars below the 5,400 asked of 270,000.
+  const large = () => book(trader(30_000 + 5_400 - 16, perp('ETH', 100)))
+
+  test('of a large position a fifth is sold first, and no more when that is enough', () => {
+    const wide = { ...market.facts, liquidity: { 'hyperliquid ETH': { halfSpread: 0.001, depth: 1e12, takerFee: 0 } } }
+    const result = runCascade(large(), new SnapshotView(wide), parseScenario('spot ETH -10%'), { settings: PLAIN })
+    expect(result.events.filter(({ kind }) => kind === 'liquidated')).toMatchObject([{ note: '20 %' }])
+    // 54,000 at half a spread of a thousandth.
+    expect(result.losses.slippage).toBeCloseTo(54, 2)
+  })
+
+  test('what a fifth does not mend is sold whole at once: within the cool-down there is no second fifth', () => {
+    const dear = { ...market.facts, liquidity: { 'hyperliquid ETH': { halfSpread: 0.03, depth: 1e12, takerFee: 0 } } }
+    const result = runCascade(large(), new SnapshotView(dear), parseScenario('spot ETH -10%'), { settings: PLAIN })
+    const sold = result.events.filter(({ kind }) => kind === 'liquidated' || kind === 'taken-over')
+    expect(sold.map(({ kind, note }) => `${kind} ${note}`)).toEqual(['liquidated 20 %', 'liquidated '])
+    expect(result.losses.slippage).toBeCloseTo(0.03 * 270_000, 2)
+  })
+
+  test('half a minute later it is a fifth again, of what is left', () => {
+    const wide = { ...market.facts, liquidity: { 'hyperliquid ETH': { halfSpread: 0, depth: 1e12, takerFee: 0 } } }
+    const text = 'every 1m, hold 1m; at 0s: spot ETH x0.9; at 1m: spot ETH x0.893'
+    const result = runCascade(large(), new SnapshotView(wide), parseScenario(text), { settings: PLAIN })
+    const sold = result.events.filter(({ kind }) => kind === 'liquidated')
+    expect(sold.map(({ atUs, note }) => [atUs, note])).toEqual([
+      [0, '20 %'],
+      [MINUTE_US, '20 %'],
+    ])
+    // 100 × 300, then 80 × 21.
+    expect(result.losses.market).toBeCloseTo(31_680, 6)
+  })
+
   test('a long below maintenance is sold on the book at half spread, impact and fee', () => {
     // 10 ETH at 2,745: equity 450 of 549 asked. Selling 27,450 costs 0.001 + 0.005 × 0.02745 of it, and 0.05 % fee.
     const result = run(book(trader(3000, perp('ETH', 10))), 'spot ETH -8.5%')
@@ -101,9 +133,12 @@ describe('to the cent', () => {
   test('the position whose sale saves the account is sold, and nothing more', () => {
     // BTC 10.2 % down: 5,200 of 6,812.50 asked. Without the 20 ETH 5,612.50 would still be asked, without the BTC 1,200.
     const result = run(book(trader(56_200, perp('BTC', 5), perp('ETH', 20))), 'spot BTC -10.2%')
-    expect(result.events.filter(({ kind }) => kind === 'liquidated')).toMatchObject([{ what: 'BTC perp' }])
-    // 449,000 × (0.001 + 0.005 × 0.0449) and 0.05 %.
-    expect(result.end).toBeCloseTo(5200 - 449_000 * 0.0012245 - 224.5, 6)
+    expect(result.events.filter(({ kind }) => kind === 'liquidated')).toMatchObject([
+      { what: 'BTC perp', note: '20 %' },
+      { what: 'BTC perp', note: '' },
+    ])
+    // 89,800 × (0.001 + 0.005 × 0.00898), 359,200 × (0.001 + 0.005 × 0.03592), and 0.05 % of both.
+    expect(result.end).toBeCloseTo(5200 - 89_800 * 0.0010449 - 359_200 * 0.0011796 - 224.5, 6)
   })
 
   test('an isolated position is sold by itself and gives its margin back', () => {

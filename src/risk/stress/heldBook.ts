@@ -49,6 +49,8 @@ export class HeldAccount implements VenueAccount {
   readonly margin?: string
   readonly balances: Record<string, number>
   positions: Position[]
+  /** When its venue last sold part of a large position. */
+  soldPartlyUs = Number.NEGATIVE_INFINITY
 
   constructor(account: VenueAccount) {
     this.venue = account.venue

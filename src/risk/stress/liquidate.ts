@@ -1,7 +1,8 @@
 /**
  * @file What venues do to accounts that fall short: positions sold from the worst, accounts taken over, loans called.
  *
- * A venue decides by the prices it sees and trades at true ones. It stops as soon as the account meets its maintenance again.
+ * A venue decides by the prices it sees and trades at true ones. It stops as soon as the account meets its maintenance again, also
+ * after a part of a large position, where it sells that first.
  */
 
 import type { LendingPosition, Position } from '../../portfolio/book.ts'
@@ -10,6 +11,7 @@ import type { MarginReport } from '../../portfolio/margin/marginEngine.ts'
 import { positionName } from '../../portfolio/margin/marginReport.ts'
 import type { MarketView } from '../../portfolio/marketView.ts'
 import { positionValue } from '../../portfolio/valuation.ts'
+import { closingCost } from './closingCost.ts'
 import { HeldAccount } from './heldBook.ts'
 import { assess, marginRatio } from './marginRatio.ts'
 import type { StressMoment } from './stressMoment.ts'
@@ -68,7 +70,14 @@ function sellPositions(moment: StressMoment, account: HeldAccount, report: Margi
     takeOver(moment, account, report, 'too far gone')
     return
   }
-  for (const position of worstFirst(moment, account, account.positions)) {
+  for (const first of worstFirst(moment, account, account.positions)) {
+    const position = sellPart(moment, account, first)
+    const eased = position === first ? undefined : moment.report(account)
+    if (eased !== undefined && !eased.liquidatable) return
+    if (eased !== undefined && takeover > 0 && !(marginRatio(eased) >= takeover)) {
+      takeOver(moment, account, eased, 'too far gone')
+      return
+    }
     if (!moment.close(account, position, 1, 'venue')) {
       takeOver(moment, account, report, 'no book is known to sell on')
       return
@@ -80,6 +89,18 @@ function sellPositions(moment: StressMoment, account: HeldAccount, report: Margi
       return
     }
   }
+}
+
+/** Sells the first part of a large position where the venue does that; returns what is left of it, or the position untouched. */
+function sellPart(moment: StressMoment, account: HeldAccount, position: Position): Position {
+  const { partial } = termsOf(moment.settings, account.margin)
+  if (partial === undefined || moment.atUs - account.soldPartlyUs < partial.coolDownUs) return position
+  const notional = closingCost(position, account.venue, moment.market, moment.settings)?.notional ?? 0
+  if (!(notional > partial.above)) return position
+  const at = account.positions.indexOf(position)
+  moment.close(account, position, partial.share, 'venue')
+  account.soldPartlyUs = moment.atUs
+  return account.positions[at]!
 }
 
 /** The venue keeps the broken pools: their positions and what backed them. */

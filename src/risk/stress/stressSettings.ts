@@ -4,7 +4,7 @@
  * Everything here is an assumption, so everything here has a source or says that it is ours, and all of it can be replaced.
  */
 
-import { HOUR_US, MINUTE_US } from '../../core/clock.ts'
+import { HOUR_US, MINUTE_US, SECOND_US } from '../../core/clock.ts'
 import { HYPERLIQUID_LIQUIDATION } from '../../portfolio/margin/hyperliquid.ts'
 
 /** How money gets from one account to another. `*` stands for any venue. */
@@ -26,6 +26,8 @@ export interface LiquidationTerms {
   readonly takeover: number
   /** Whether what an account owes beyond its collateral is ours to pay. */
   readonly recourse: boolean
+  /** Of a position larger than `above` dollars only `share` is sold at first; what must be sold within `coolDownUs` of that, whole. */
+  readonly partial?: { readonly above: number; readonly share: number; readonly coolDownUs: number }
   readonly source: string
 }
 
@@ -41,8 +43,14 @@ export const LIQUIDATION_TERMS: Readonly<Record<string, LiquidationTerms>> = {
     optionPenalty: 0,
     takeover: HYPERLIQUID_LIQUIDATION.backstopShare,
     recourse: false,
+    partial: {
+      above: HYPERLIQUID_LIQUIDATION.partialAbove,
+      share: HYPERLIQUID_LIQUIDATION.partialFraction,
+      coolDownUs: HYPERLIQUID_LIQUIDATION.coolDownSeconds * SECOND_US,
+    },
     source:
-      'hyperliquid.gitbook.io, Liquidations: no clearance fee; backstop below 2/3 of maintenance keeps the margin',
+      'hyperliquid.gitbook.io, Liquidations: no clearance fee; backstop below 2/3 of maintenance keeps the margin; a fifth of what is ' +
+      'larger than 100,000 USDC, and in the 30 s after that whole positions',
   },
   'dydx-v4': {
     penalty: 0.015,
