@@ -98,8 +98,6 @@ export interface Gate {
    * @param venue As instruments name it: what trips covers its instruments.
    */
   reportMargin(venue: string, ratio: number, nowUs: number): void
-  /** A venue told the size of the insurance fund behind an instrument, in dollars: a part of its market's health. */
-  reportInsuranceFund(instrument: number, dollars: number, nowUs: number): void
   /**
    * A model's probability that an instrument's market is turbulent; NaN is certainty. Believed where it is above the gate's own, until
    * the next report: it can make sizes smaller and never larger.
@@ -140,7 +138,6 @@ export class OpenGate implements Gate {
   }
   reportRange(): void {}
   reportMargin(): void {}
-  reportInsuranceFund(): void {}
   reportTurbulence(): void {}
   leaves(): number {
     return 0

@@ -250,10 +250,6 @@ export class RiskGate implements Gate, Unmet {
     this.#hasten()
   }
 
-  reportInsuranceFund(instrument: number, dollars: number, nowUs: number): void {
-    this.#instruments[instrument]!.health?.reportInsuranceFund(dollars, nowUs)
-  }
-
   reportTurbulence(instrument: number, probability: number, _nowUs: number): void {
     this.#reported[instrument] = Number.isNaN(probability) ? 1 : probability
   }

@@ -126,7 +126,10 @@ export class MarketHealth {
     this.#usualFunding = new Usual(settings.fundingHalfLifeUs)
   }
 
-  /** The venue's insurance fund in dollars; no row of a tape carries it. NaN: not known any more. */
+  /**
+   * The venue's insurance fund in dollars, for a study that has it from elsewhere: no row of a tape and no importer carries it (BitMEX
+   * and Bybit have streams of it, of which no recording is at hand), so in the gate this part is unknown. NaN: not known any more.
+   */
   reportInsuranceFund(dollars: number, nowUs: number): void {
     this.#fund = dollars
     this.#fundUs = nowUs
