@@ -7,8 +7,9 @@
  * prints how long `--help` takes.
  */
 
+import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -315,6 +316,17 @@ describe('demo and doctor', () => {
     expect(out).not.toContain('✗')
     expect(out).toContain('✓ catalog catalog: ')
   })
+})
+
+test.runIf(existsSync('/dev/full'))('a disk too full for the answer is said in one line', async () => {
+  const full = openSync('/dev/full', 'w')
+  const child = spawn(process.execPath, ['dist/apps/main.js', 'policies'], { stdio: ['ignore', full, 'pipe'] })
+  let err = ''
+  child.stderr!.on('data', (text) => {
+    err += text
+  })
+  const code = await new Promise((done) => child.once('close', done))
+  expect([code, err]).toEqual([1, expect.stringMatching(/^gimbal: what it says cannot be written: ENOSPC.*\n$/)])
 })
 
 test('a reader who leaves early is no error', async () => {

@@ -94,6 +94,8 @@ function act<O>(load: () => Promise<(terminal: Terminal, options: O, args: strin
     try {
       const action = await load()
       process.exitCode = (await action(terminal, options, command.args)) ?? EXIT.ok
+      // Who parses the answer of an interrupted command is to find one.
+      if (process.exitCode === EXIT.interrupted && !terminal.answered) terminal.result({ interrupted: true })
     } catch (thrown) {
       const error = refusedFile(thrown) ?? thrown
       process.exitCode = EXIT.failed
@@ -528,8 +530,9 @@ export function buildProgram(): Command {
 async function main(): Promise<void> {
   // Whoever reads has heard enough. Nobody reading progress is no reason to stop the work.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
-    process.exit(EXIT.ok)
+    if (error.code === 'EPIPE') process.exit(EXIT.ok)
+    process.stderr.write(`gimbal: what it says cannot be written: ${error.message}\n`)
+    process.exit(EXIT.failed)
   })
   process.stderr.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error

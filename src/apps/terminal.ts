@@ -17,6 +17,8 @@ export const EXIT = { ok: 0, failed: 1, usage: 2, found: 3, interrupted: 130 } a
 /** Prints results and progress of one command. */
 export class Terminal {
   readonly json: boolean
+  /** Whether a result was given as data. */
+  answered = false
   readonly #interactive: boolean
   #lastProgressMs = 0
   #progressShown = false
@@ -36,7 +38,9 @@ export class Terminal {
 
   /** The whole result as data; printed under `--json` only. */
   result(data: unknown): void {
-    if (this.json) process.stdout.write(`${JSON.stringify(data, jsonNumber, 2)}\n`)
+    if (!this.json) return
+    this.answered = true
+    process.stdout.write(`${JSON.stringify(data, jsonNumber, 2)}\n`)
   }
 
   /** Something a person should see that is not the result. */
