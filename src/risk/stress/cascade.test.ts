@@ -418,6 +418,26 @@ test('a book that cannot be priced is refused by what is missing', () => {
   )
 })
 
+test('gas in gwei without a price of ETH is refused before the run, and only where gas is paid', () => {
+  const held = (venue: string): Book => book({ venue, balances: { USDC: 1_000 }, positions: [] })
+  const blind = (venue: string) => {
+    const view = new SnapshotView({ timeUs: NOW_US, spot: {}, transactionCost: { aave: 4 } })
+    return () => runCascade(held(venue), view, parseScenario('at 1h: gas 4000 gwei'))
+  }
+  expect(blind('aave')).toThrow(
+    expect.objectContaining({
+      code: 'argument-invalid',
+      facts: expect.objectContaining({ missing: 'price of ETH (gas is given in gwei)' }),
+    }),
+  )
+  expect(blind('wallet')().end).toBe(1_000)
+})
+
+test('a book with nothing in it loses nothing; one of dollars what its coin loses', () => {
+  expect(run(book(), 'spot BTC -50%')).toMatchObject({ start: 0, end: 0, survived: true, outcome: 'untouched' })
+  expect(run(book(wallet(1_000)), 'depeg USDC 0.9')).toMatchObject({ end: 900, survived: true, outcome: 'untouched' })
+})
+
 describe('any small book', () => {
   const position = fc
     .record({

@@ -78,7 +78,7 @@ export interface CascadeResult {
   readonly liquidated: readonly string[]
   /** Names of rules that acted, in order of time. */
   readonly acted: readonly string[]
-  /** Equity stayed above zero throughout. */
+  /** Equity stayed above zero throughout, or was zero from the beginning and never less. */
   readonly survived: boolean
   /** `untouched`: nobody closed anything. `protected`: our rules did, no venue. `liquidated`: a venue did. `ruined`: equity was lost. */
   readonly outcome: 'untouched' | 'protected' | 'liquidated' | 'ruined'
@@ -92,7 +92,8 @@ export interface CascadeResult {
  * Runs a book through a scenario.
  *
  * @param market The market before the scenario.
- * @throws {GimbalError} `argument-invalid` when the market does not know a price the book needs, naming each; as margin engines do.
+ * @throws {GimbalError} `argument-invalid` when the market does not know a price the book or the scenario needs, naming each; as
+ *   margin engines do.
  */
 export function runCascade(
   book: Book,
@@ -100,11 +101,11 @@ export function runCascade(
   scenario: Scenario,
   options: CascadeOptions = {},
 ): CascadeResult {
-  requirePriced(book, market)
+  requirePriced(book, market, scenario)
   return new Cascade(book, market, scenario, options).run()
 }
 
-function requirePriced(book: Book, market: MarketView): void {
+function requirePriced(book: Book, market: MarketView, { steps }: Scenario): void {
   const missing: string[] = []
   for (const { venue, balances, positions } of book.accounts) {
     for (const [currency, units] of Object.entries(balances))
@@ -113,6 +114,9 @@ function requirePriced(book: Book, market: MarketView): void {
       for (const what of missingPrices(position, venue, market)) missing.push(`${what} (${positionName(position)})`)
   }
   for (const { currency } of book.inTransit) if (!(market.spot(currency) > 0)) missing.push(`price of ${currency}`)
+  const onChain = book.accounts.some(({ venue }) => market.transactionCost(venue) > 0)
+  const inGwei = steps.some(({ shocks }) => shocks.some((each) => each.shock === 'gas' && each.mode === 'gwei'))
+  if (onChain && inGwei && !(market.spot('ETH') > 0)) missing.push('price of ETH (gas is given in gwei)')
   if (missing.length === 0) return
   throw new GimbalError('argument-invalid', 'A book that cannot be priced cannot be stressed', {
     missing: [...new Set(missing)].join('; '),
@@ -395,7 +399,8 @@ class Cascade {
   #result(start: number, market: MarketView): CascadeResult {
     const taken = this.#events.filter(({ kind }) => TAKEN.has(kind))
     const liquidated = [...new Set(taken.map(({ venue }) => venue))]
-    const survived = this.#minimum > 0
+    // Who had nothing and owes nothing has lost nothing.
+    const survived = this.#minimum > 0 || (start === 0 && this.#minimum === 0)
     const touched = this.#events.some(({ kind }) => kind === 'closed')
     const explained = survived && liquidated.length === 0 ? undefined : this.#explain(taken[0])
     return {

@@ -153,3 +153,20 @@ describe('grids', () => {
     expect(() => stressGrid(book, market, axis, axis)).toThrow(expect.objectContaining({ code: 'config-invalid' }))
   })
 })
+
+test('a book in which nothing moves has no shock that harms it, unless the harm is done', () => {
+  const dollars = (usdc: number): Book => ({
+    accounts: [{ venue: 'wallet', balances: { USDC: usdc }, positions: [] }],
+    inTransit: [],
+  })
+  const view = new SnapshotView({ timeUs: 0, spot: {} })
+  const sound = reverseStress(dollars(1_000), view)
+  expect([sound.factors, sound.ruin.nearest, sound.liquidation.nearest, sound.ruin.single]).toEqual([
+    [],
+    undefined,
+    undefined,
+    [],
+  ])
+  expect(sound.evaluations).toBeLessThan(10)
+  expect(reverseStress(dollars(-1), view).ruin.nearest).toMatchObject({ distance: 0, moves: [], equity: -1 })
+})

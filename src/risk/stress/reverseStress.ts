@@ -125,15 +125,16 @@ export function usualFactors(book: Book, market: MarketView, horizonUs: number):
 }
 
 /**
- * Finds the smallest shocks that liquidate an account and that leave no equity.
+ * Finds the smallest shocks that liquidate an account and that leave no equity. A book in which nothing moves with a price has none,
+ * unless the harm is done already; what a dollar coin can lose is asked of scenarios.
  *
- * @throws {GimbalError} `argument-invalid` for correlations that are none, or a book in which nothing moves; as margin engines do.
+ * @throws {GimbalError} `argument-invalid` for correlations that are none; as margin engines do.
  */
 export function reverseStress(book: Book, market: MarketView, options: ReverseOptions = {}): ReverseStress {
-  const { horizonUs = DAY_US, sticky = 'moneyness', reach = 30, directions = 48, seed = 1 } = options
+  const { horizonUs = DAY_US, sticky = 'moneyness', seed = 1 } = options
   const factors = options.factors ?? usualFactors(book, market, horizonUs)
-  if (factors.length === 0)
-    throw new GimbalError('argument-invalid', 'Nothing in this book moves with a price', { factors: 0 })
+  // Where nothing moves there is one place to look at: here.
+  const { reach = 30, directions = 48 } = factors.length === 0 ? { reach: 0, directions: 1 } : options
   const correlation = options.correlation ?? factors.map((a) => factors.map((b) => usualCorrelation(a, b)))
   const search = new Search(
     new StaticShock(book, market, options.engines ?? marginEngine, sticky),
