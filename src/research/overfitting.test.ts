@@ -182,3 +182,25 @@ test('series that cannot be judged are refused', () => {
   ] as const)
     expect(() => backtestOverfitting(series, blocks)).toThrow(expect.objectContaining({ code: 'argument-invalid' }))
 })
+
+test('a strategy that did the same in every row of a half has no ratio there, and rounding makes none', () => {
+  const random = new Random(4)
+  const noise = Float64Array.from({ length: 120 }, () => random.normal())
+  for (const each of [0, 0.003, 0.1]) {
+    const resting = noise.map((value, row) => (row < 60 ? each : 0.1 * value))
+    const worse = noise.map((value) => value - 5)
+    const { inSample, outOfSample, chosen } = backtestOverfitting([worse, resting], 2)
+    expect([...chosen]).toEqual([1, 1])
+    expect(inSample[0]).toBe(0)
+    expect(outOfSample[1]).toBe(0)
+  }
+})
+
+test('who won as much as it lost in a half did not lose there', () => {
+  // Wins and losses of 1 in each half but for one more win in the first: the second half comes to nothing.
+  const even = Float64Array.from({ length: 60 }, (_, row) => (row === 1 ? 1 : row % 2 === 0 ? 0.1 : -0.1))
+  const worse = even.map((value) => value - 5)
+  const { outOfSample, probabilityOfLoss } = backtestOverfitting([even, worse], 2)
+  expect(outOfSample[0]).toBe(0)
+  expect(probabilityOfLoss).toBe(0)
+})

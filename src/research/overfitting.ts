@@ -34,6 +34,9 @@ export interface Overfitting {
   readonly probabilityOfLoss: number
 }
 
+/** Share of a strategy's squares below which what is left of a difference of sums is taken for rounding. */
+const ROUNDING = 1e-12
+
 /** Most blocks: 24 make 2.7 million combinations. */
 const BLOCKS_MAX = 24
 
@@ -196,12 +199,14 @@ class HalfSums {
   figure(sums: BlockSums, k: number, performance: Performance, other: boolean): number {
     const rows = other ? sums.totalRows - this.#rows : this.#rows
     const sum = other ? sums.totalSum[k]! - this.#sum[k]! : this.#sum[k]!
-    const mean = sums.mean[k]! + sum / rows
+    const found = sums.mean[k]! + sum / rows
+    // A half's mean is the difference of two: what is left of equal ones is rounding, and neither a gain nor a loss.
+    const mean = found * found * sums.totalRows > ROUNDING * ROUNDING * sums.power[k]! ? found : 0
     if (performance === 'mean') return mean
     const squares = other ? sums.totalSquares[k]! - this.#squares[k]! : this.#squares[k]!
     const variance = (squares - (sum * sum) / rows) / (rows - 1)
     // A strategy that stood still in this half has no ratio; it neither won nor lost.
-    if (!(variance * rows > 1e-20 * sums.power[k]!)) return 0
+    if (!(variance * rows > ROUNDING * sums.power[k]!)) return 0
     return mean / Math.sqrt(variance)
   }
 }

@@ -62,3 +62,13 @@ describe.skipIf(!existsSync(VECTORS))('reference vectors (skipped where the shar
     }
   })
 })
+
+test('a thousand million trials are counted as exactly as ten', () => {
+  // scipy 1.17: (1 − γ) norm.isf(1e-9) + γ norm.isf(1e-9 / e).
+  expect(Math.abs(expectedBestSharpe(1e9, 1) / 6.090388996413457 - 1)).toBeLessThan(1e-12)
+})
+
+test('skew and kurtosis no distribution has give no track record', () => {
+  expect(probabilisticSharpe(1, 0, 100, 3, 2)).toBeNaN()
+  expect(minimumTrackRecord(1, 0, 3, 2, 0.05)).toBeNaN()
+})

@@ -52,13 +52,15 @@ const EULER_MASCHERONI = 0.5772156649015329
  */
 export function expectedBestSharpe(trialCount: number, variance: number): number {
   if (trialCount <= 1) return 0
-  const usual = normalQuantile(1 - 1 / trialCount)
-  const rare = normalQuantile(1 - 1 / (trialCount * Math.E))
+  // By the lower tail: 1 − 1/N keeps few digits of a small 1/N.
+  const usual = -normalQuantile(1 / trialCount)
+  const rare = -normalQuantile(1 / (trialCount * Math.E))
   return Math.sqrt(variance) * ((1 - EULER_MASCHERONI) * usual + EULER_MASCHERONI * rare)
 }
 
 /**
- * Returns needed for `sharpe` to be above `benchmark` with confidence 1 − `alpha`; infinite when it is not above.
+ * Returns needed for `sharpe` to be above `benchmark` with confidence 1 − `alpha`; infinite when it is not above, NaN where skew and
+ * kurtosis make the estimated variance negative.
  *
  * Source: Bailey & López de Prado (2012), equation 13.
  */
@@ -71,7 +73,7 @@ export function minimumTrackRecord(
 ): number {
   if (sharpe <= benchmark) return Number.POSITIVE_INFINITY
   const spread = 1 - skew * sharpe + ((kurtosis - 1) / 4) * sharpe * sharpe
-  return 1 + spread * (normalQuantile(1 - alpha) / (sharpe - benchmark)) ** 2
+  return spread > 0 ? 1 + spread * (normalQuantile(alpha) / (sharpe - benchmark)) ** 2 : Number.NaN
 }
 
 /**

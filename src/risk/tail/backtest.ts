@@ -131,12 +131,13 @@ export function acerbiSzekely(
   let at = 0
   for (let t = 0; t < losses.length; t++) {
     if (Number.isNaN(losses[t]!) || Number.isNaN(judged[t]!)) continue
-    if (!(expectedShortfall[t]! > 0))
+    const term = losses[t]! > judged[t]! ? losses[t]! / ((1 - level) * expectedShortfall[t]!) : 0
+    if (!(expectedShortfall[t]! > 0 && Number.isFinite(term)))
       throw new GimbalError('argument-invalid', 'An expected shortfall to be judged is a loss above 0', {
         step: t,
         expectedShortfall: expectedShortfall[t]!,
       })
-    terms[at++] = losses[t]! > judged[t]! ? losses[t]! / ((1 - level) * expectedShortfall[t]!) : 0
+    terms[at++] = term
   }
   const mean = terms.reduce((sum, each) => sum + each, 0) / n
   const squares = terms.reduce((sum, each) => sum + (each - mean) ** 2, 0)

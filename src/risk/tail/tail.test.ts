@@ -320,8 +320,9 @@ describe('back-tests', () => {
     const zeros = new Float64Array(4)
     const random = new Random(1)
     expect(() => acerbiSzekely(losses, ones, zeros, 0.9)).toThrow('argument-invalid')
+    expect(() => acerbiSzekely(losses, ones, zeros.fill(1e-310), 0.9)).toThrow('argument-invalid')
     expect(() => acerbiSzekely(losses, ones, ones.slice(1), 0.9)).toThrow('argument-invalid')
-    expect(() => exceedanceResiduals(losses, zeros, ones, random)).toThrow('argument-invalid')
+    expect(() => exceedanceResiduals(losses, zeros.fill(0), ones, random)).toThrow('argument-invalid')
     expect(() => exceedanceResiduals(losses, ones.slice(1), ones, random)).toThrow('argument-invalid')
     // A forecast without a shortfall is none: the step is left out by both.
     const part = Float64Array.of(1.5, Number.NaN, 1.5, 1.5)
