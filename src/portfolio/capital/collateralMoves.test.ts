@@ -71,6 +71,17 @@ test('with too little to send, the answer is what there is and says what is miss
   expect(missing).toEqual([{ venue: 'hyperliquid', dollars: expect.closeTo(LACKING - 8_999, 2) }])
 })
 
+test('a venue that asks a tenth of who withdraws lets no more go, though margin would', () => {
+  const [needy] = book.accounts
+  const long = { ...short, size: 1 }
+  const lender = { venue: 'other', margin: 'hyperliquid', balances: { USDC: 25_000 }, positions: [long] }
+  const pair = { accounts: [needy!, lender], inTransit: [] }
+  const found = proposeMoves(pair, market, [route('flat', 1, 0, 0, 1)], wanted, solver)
+  // 25,000 less a tenth of 100,000; a fortieth is its initial margin, and a rise takes nothing from who is long.
+  expect(found.moves[0]!.units).toBeCloseTo(15_000, 4)
+  expect(found.missing).toEqual([{ venue: 'hyperliquid', dollars: expect.closeTo(LACKING - 15_000, 2) }])
+})
+
 test('money already on its way is not sent again, if it comes in time', () => {
   const routes = [route('bridge', 1, 2, 0.001, 1)]
   const coming = (hours: number): Book => ({
