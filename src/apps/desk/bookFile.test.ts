@@ -70,6 +70,20 @@ test('a book written is the book read', () => {
   expect(parseBook(bookText(BOOK), 'book.json')).toEqual(BOOK)
 })
 
+test('a position on GMX may be backed by coins alone', () => {
+  const position = {
+    kind: 'perp',
+    asset: 'BTC',
+    size: 1,
+    entry: 90_000,
+    payoff: 'linear',
+    settle: 'BTC',
+    isolatedMargin: 0.2,
+  }
+  const gmx = { accounts: [{ venue: 'gmx', margin: 'gmx-v2', positions: [position] }] }
+  expect(parseBook(JSON.stringify(gmx), 'gmx.json').accounts[0]!.positions).toEqual([position])
+})
+
 test('a day means the morning options expire on', () => {
   const text = bookText(BOOK).replace('"2026-01-30T08:00:00.000Z"', '"2026-01-30"')
   expect(parseBook(text, 'book.json')).toEqual(BOOK)

@@ -142,9 +142,10 @@ function contradiction(written: Written['accounts'][number]['positions'][number]
   const { kind, asset: base } = written
   if (kind === 'future' && written.expiry === undefined) return 'A dated future without an expiry'
   if (kind === 'perp' || kind === 'future') {
-    const { payoff, settle } = written
+    const { payoff, settle, isolatedMargin } = written
     if (payoff === 'inverse' && settle !== base) return 'An inverse contract settles in its own asset'
-    if (payoff === 'linear' && !dollarLike(settle)) return 'The profit of a linear contract is in a dollar coin'
+    if (payoff === 'linear' && !dollarLike(settle) && isolatedMargin === undefined)
+      return 'The profit of a linear contract is in a dollar coin, unless coins back it alone (isolatedMargin, as on GMX)'
   }
   if (kind === 'pool') {
     if (written.quote === base) return 'A pool of one token'
