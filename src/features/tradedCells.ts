@@ -25,16 +25,18 @@ const HIGH = 1
 const LOW = 2
 const CLOSE = 3
 const LOTS = 4
-const TRADES = 5
-const BARS = 5
+/** Sum of price × size, of bars their close × size. */
+const TICK_LOTS = 5
+const TRADES = 6
+const BARS = 6
 /** µs of bars in the cell. */
-const COVERED = 10
+const COVERED = 12
 /** When the instrument was last heard, as of the end of the cell. */
-const HEARD = 11
-const BROKEN = 12
-const WIDTH = 13
-/** Figures of a cell that nothing will be added to: open, high, low, close, lots; NaN where unknown. */
-const SEALED = 5
+const HEARD = 13
+const BROKEN = 14
+const WIDTH = 15
+/** Figures of a cell that nothing will be added to: open, high, low, close, lots, ticks × lots; NaN where unknown. */
+const SEALED = 6
 const COLUMN = { open: OPEN, high: HIGH, low: LOW, close: CLOSE, lots: LOTS } as const
 
 export class TradedCells {
@@ -102,6 +104,7 @@ export class TradedCells {
     }
     cells[at + CLOSE] = close
     cells[at + LOTS]! += lots
+    cells[at + TICK_LOTS]! += close * lots
   }
 
   #advance(timeUs: number): void {
@@ -122,7 +125,8 @@ export class TradedCells {
   #seal(cell: number): void {
     const at = this.#slot(cell) * SEALED
     for (let column = OPEN; column <= CLOSE; column++) this.#sealed[at + column] = this.#price(cell, column)
-    this.#sealed[at + LOTS] = this.#lots(cell)
+    this.#sealed[at + LOTS] = this.#sum(cell, LOTS)
+    this.#sealed[at + TICK_LOTS] = this.#sum(cell, TICK_LOTS)
   }
 
   #slot(cell: number): number {
@@ -156,10 +160,10 @@ export class TradedCells {
     return endUs - this.#cells[at + HEARD]! < this.#silenceUs && endUs - this.intervalUs >= this.#startUs
   }
 
-  #lots(cell: number): number {
+  #sum(cell: number, column: number): number {
     if (!this.#known(cell)) return Number.NaN
     if (cell > this.#current) return 0
-    return this.#cells[this.#offset(cell) + LOTS + (this.#barred(cell) ? BARS : 0)]!
+    return this.#cells[this.#offset(cell) + column + (this.#barred(cell) ? BARS : 0)]!
   }
 
   #price(cell: number, column: number): number {
@@ -172,7 +176,7 @@ export class TradedCells {
     // Also before the first row, when there is no current cell.
     if (!(cell > this.#current - this.#capacity) || this.#current === Number.NEGATIVE_INFINITY) return Number.NaN
     if (cell < this.#current) return this.#sealed[this.#slot(cell) * SEALED + column]!
-    return column === LOTS ? this.#lots(cell) : this.#price(cell, column)
+    return column >= LOTS ? this.#sum(cell, column) : this.#price(cell, column)
   }
 
   /** Traded in a cell that is over, in lots; NaN when unknown. */
@@ -227,12 +231,21 @@ export class TradedCells {
    * fewer than half are known.
    */
   volume(last: number, count: number): number {
+    return this.#over(last, count, LOTS)
+  }
+
+  /** As {@link volume}, each lot times its price: in ticks × lots. */
+  turnover(last: number, count: number): number {
+    return this.#over(last, count, TICK_LOTS)
+  }
+
+  #over(last: number, count: number, column: number): number {
     let sum = 0
     let known = 0
     for (let cell = last - count + 1; cell <= last; cell++) {
-      const lots = this.lotsAt(cell)
-      if (Number.isNaN(lots)) continue
-      sum += lots
+      const own = this.#read(cell, column)
+      if (Number.isNaN(own)) continue
+      sum += own
       known++
     }
     return 2 * known >= count ? (sum * count) / known : Number.NaN

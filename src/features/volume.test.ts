@@ -38,6 +38,21 @@ test('an hour twice as busy as the same hour of the last two days', () => {
   expect(answer!['against-history-3600s']).toBeCloseTo(Math.log(600 / ((600 + 23 * 100) / 24)), 12)
 })
 
+test('the same contracts at twice the price are twice the money, unless a contract is worth its face', () => {
+  const tape = new WrittenTape({}, { payoff: 'inverse', settle: 'BTC', quote: 'USD', lotSize: '1', multiplier: '100' })
+  for (let hour = 1; hour <= 4; hour++) {
+    const tick = hour > 2 ? 2000 : 1000
+    for (const instrument of [0, 1]) tape.bar(3600 * hour, 3600, [tick, tick, tick, tick], 5, instrument)
+  }
+  const settings = { intervalSeconds: 3600, windowsSeconds: '7200', historySeconds: '14400', profileDays: 1 }
+  const ask = (instrument: string) => tape.ask(VOLUME, { ...settings, instrument }, 4 * 3600)[0]!
+  const [linear, inverse] = tape.universe.instruments.map(({ id }) => ask(id))
+  expect(linear!['volume-7200s']).toBeCloseTo(2 * 5 * 0.001 * 200, 12)
+  expect(linear!['against-history-7200s']).toBeCloseTo(Math.log(2 / 1.5), 12)
+  expect(inverse!['volume-7200s']).toBeCloseTo(2 * 5 * 100, 9)
+  expect(inverse!['against-history-7200s']).toBeCloseTo(0, 12)
+})
+
 test('a cell that does not divide the day has no profile, and is refused', () => {
   expect(() => new WrittenTape().ask(VOLUME, { intervalSeconds: 7 })).toThrow(
     expect.objectContaining({ code: 'config-invalid' }),

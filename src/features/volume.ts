@@ -1,8 +1,10 @@
 /**
  * @file Traded volume over windows, against what is usual at this time of day and against history.
  *
- * Volume is counted in whole cells of tradedCells.ts. For each window of w that ends with the last whole cell:
- * - `volume` = what was traded in it, in contracts; `log-volume` its natural logarithm;
+ * Volume is what was paid, in the quote currency (an inverse contract is worth its face; a bar was traded at its close): contracts
+ * would make of every rise of the price a fall of volume. It is counted in whole cells of tradedCells.ts. For each window of w
+ * that ends with the last whole cell:
+ * - `volume` = what was traded in it; `log-volume` its natural logarithm;
  * - `against-history` = ln of it over the volume of `historySeconds` before the same moment, scaled to w;
  * - `against-profile` = ln of it over the mean of the same window on each of the last `profileDays` days.
  *
@@ -41,12 +43,16 @@ class Volume implements Feature {
   readonly instruments: readonly number[]
   readonly #cells: TradedCells
   readonly #windows: Windows
-  readonly #lotSize: number
+  readonly #inverse: boolean
+  /** Quote currency of a lot, and of a tick × lot where the contract is linear. */
+  readonly #unit: number
 
   constructor(index: number, instrument: Instrument, market: MarketState, windows: Windows) {
     this.instruments = [index]
     this.#windows = windows
-    this.#lotSize = instrument.lots.size
+    this.#inverse = instrument.inverse
+    const size = instrument.lots.size * Number(instrument.spec.multiplier)
+    this.#unit = instrument.inverse ? size : size * instrument.ticks.size
     const most = Math.max(...windows.windows)
     this.#cells = new TradedCells(
       market,
@@ -62,24 +68,28 @@ class Volume implements Feature {
   write(out: Float64Array, at: number, nowUs: number): void {
     const { windows, history } = this.#windows
     const last = this.#cells.lastAt(nowUs)
-    const past = this.#cells.volume(last, history)
+    const past = this.#traded(last, history)
     for (let i = 0; i < windows.length; i++) {
       const count = windows[i]!
-      const volume = this.#cells.volume(last, count)
-      out[at + 4 * i] = volume * this.#lotSize
-      out[at + 4 * i + 1] = logRatio(volume * this.#lotSize, 1)
+      const volume = this.#traded(last, count)
+      out[at + 4 * i] = volume
+      out[at + 4 * i + 1] = logRatio(volume, 1)
       out[at + 4 * i + 2] = logRatio(volume, (past * count) / history)
       out[at + 4 * i + 3] = logRatio(volume, this.#usual(last, count))
     }
   }
 
-  /** Mean volume of the same cells on earlier days, in lots. */
+  #traded(last: number, count: number): number {
+    return this.#unit * (this.#inverse ? this.#cells.volume(last, count) : this.#cells.turnover(last, count))
+  }
+
+  /** Mean volume of the same cells on earlier days. */
   #usual(last: number, count: number): number {
     const { days, day } = this.#windows
     let sum = 0
     let known = 0
     for (let back = 1; back <= days; back++) {
-      const volume = this.#cells.volume(last - back * day, count)
+      const volume = this.#traded(last - back * day, count)
       if (Number.isNaN(volume)) continue
       sum += volume
       known++
@@ -114,7 +124,7 @@ function stepsOf(settings: Readonly<Record<string, SettingValue>>): Windows {
 export const VOLUME: FeatureFamily = {
   name: 'volume',
   summary: 'Traded volume over windows, against history and against what is usual at this time of day.',
-  version: 2,
+  version: 3,
   settings: {
     instrument: INSTRUMENT_SETTING,
     intervalSeconds: {
@@ -132,7 +142,7 @@ export const VOLUME: FeatureFamily = {
     return windows.flatMap((count) => {
       const label = secondsLabel(count * intervalUs)
       return [
-        { name: `volume-${label}`, unit: 'contracts', doc: `Traded in the last ${label}.` },
+        { name: `volume-${label}`, unit: 'quote', doc: `Traded in the last ${label}, in the quote currency.` },
         { name: `log-volume-${label}`, unit: '', doc: 'Its natural logarithm.' },
         { name: `against-history-${label}`, unit: '', doc: 'Logarithm of it over the same length of history.' },
         { name: `against-profile-${label}`, unit: '', doc: 'Logarithm of it over the usual at this time of day.' },

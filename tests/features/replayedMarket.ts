@@ -195,6 +195,8 @@ export interface Cell {
   readonly low: number
   readonly close: number
   readonly lots: number
+  /** Sum of price × size, in ticks × lots. */
+  readonly tickLots: number
 }
 
 /** Cells of trades or bars; see src/features/tradedCells.ts for when one is known. */
@@ -252,6 +254,7 @@ export class CellHistory {
         low: latest(Kind.BAR_LOW),
         close: rows.tick[row]!,
         lots: rows.lots[row]!,
+        tickLots: rows.tick[row]! * rows.lots[row]!,
       })
     }
     if (covered > 0) return covered === this.#intervalUs ? merge(bars) : undefined
@@ -262,7 +265,8 @@ export class CellHistory {
     return merge(
       trades.map((row) => {
         const tick = rows.tick[row]!
-        return { open: tick, high: tick, low: tick, close: tick, lots: rows.lots[row]! }
+        const lots = rows.lots[row]!
+        return { open: tick, high: tick, low: tick, close: tick, lots, tickLots: tick * lots }
       }),
     )
   }
@@ -276,23 +280,34 @@ export class CellHistory {
 
   /** Lots of the `count` cells up to one, scaled to all of them; NaN when fewer than half are known. */
   volume(last: number, count: number): number {
+    return this.#over(last, count, 'lots')
+  }
+
+  /** The same, each lot times its price: in ticks × lots. */
+  turnover(last: number, count: number): number {
+    return this.#over(last, count, 'tickLots')
+  }
+
+  #over(last: number, count: number, figure: 'lots' | 'tickLots'): number {
     const known = Array.from({ length: count }, (_, i) => this.at(last - i)).filter((each) => each !== undefined)
-    const sum = known.reduceRight((total, { lots }) => total + lots, 0)
+    const sum = known.reduceRight((total, each) => total + each[figure], 0)
     return 2 * known.length >= count ? (sum * count) / known.length : Number.NaN
   }
 }
 
 function merge(parts: readonly Cell[]): Cell {
   const lots = parts.reduce((sum, each) => sum + each.lots, 0)
+  const tickLots = parts.reduce((sum, each) => sum + each.tickLots, 0)
   const low = Math.min(...parts.map((each) => each.low))
   if (parts.length === 0 || !(low > 0))
-    return { open: Number.NaN, high: Number.NaN, low: Number.NaN, close: Number.NaN, lots }
+    return { open: Number.NaN, high: Number.NaN, low: Number.NaN, close: Number.NaN, lots, tickLots }
   return {
     open: parts[0]!.open,
     high: Math.max(...parts.map((each) => each.high)),
     low,
     close: parts.at(-1)!.close,
     lots,
+    tickLots,
   }
 }
 

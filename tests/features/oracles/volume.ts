@@ -10,18 +10,22 @@ export const volume: Oracle = ({ rows, universe, target, settings, timesUs }) =>
   const days = Number(settings['profileDays'])
   const index = instrumentOf(universe, settings['instrument'], target)
   const cells = new CellHistory(rows, index, intervalUs)
+  const { inverse, lots, ticks, spec } = universe.at(index)
+  const face = lots.size * Number(spec.multiplier)
+  const money = (last: number, count: number) =>
+    inverse ? cells.volume(last, count) * face : cells.turnover(last, count) * face * ticks.size
   const ratio = (a: number, b: number) => (a > 0 && b > 0 ? Math.log(a / b) : Number.NaN)
   return columns(4 * windows.length, timesUs, (nowUs) => {
     const last = Math.floor(nowUs / intervalUs)
-    const past = cells.volume(last, history!)
+    const past = money(last, history!)
     return windows.flatMap((count) => {
-      const now = cells.volume(last, count)
+      const now = money(last, count)
       const earlier = known(
-        Array.from({ length: days }, (_, day) => cells.volume(last - ((day + 1) * 86_400e6) / intervalUs, count)),
+        Array.from({ length: days }, (_, day) => money(last - ((day + 1) * 86_400e6) / intervalUs, count)),
       )
       return [
-        now * universe.at(index).lots.size,
-        ratio(now * universe.at(index).lots.size, 1),
+        now,
+        ratio(now, 1),
         ratio(now, (past * count) / history!),
         2 * earlier.length >= days ? ratio(now, mean(earlier)) : Number.NaN,
       ]
