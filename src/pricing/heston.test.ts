@@ -104,3 +104,36 @@ test('what is no market is refused', () => {
   expect(hestonPrice({ ...good, years: 0 })).toBe(10)
   expect(hestonPrice({ ...good, v0: 0, theta: 0 })).toBe(10)
 })
+
+test('a model that moves more than its mean returns answers in time, and figures beyond all bounds are refused by name', () => {
+  // Hundreds of millions of looks before.
+  const wild = {
+    v0: 0.8914253687098126,
+    kappa: 0.018142727726685584,
+    theta: 0.03766137803513814,
+    xi: 3.885714584669395,
+  }
+  const terms = { rho: -0.3294955905527146, right: -1, forward: 100, strike: 78.25518382582472 } as const
+  const found = hestonEstimate({ ...wild, ...terms, years: 3.6156628507407764, rate: 0.08768100181576582 })
+  // By 24-point Gauss-Legendre over panels, agreed to 1e-11.
+  expect(Math.abs(found.price - 9.088289380318285)).toBeLessThan(1e-9)
+  expect(found.evaluations).toBeLessThan(1_500_000)
+  const plain = {
+    right: 1,
+    forward: 100,
+    strike: 100,
+    years: 1,
+    v0: 0.04,
+    kappa: 1,
+    theta: 0.04,
+    xi: 0.5,
+    rho: -0.5,
+  } as const
+  for (const name of ['forward', 'strike', 'years', 'v0', 'kappa', 'theta', 'xi'] as const) {
+    try {
+      expect(hestonEstimate({ ...plain, [name]: 1e308 }).price).toBeGreaterThanOrEqual(0)
+    } catch (error) {
+      expect((error as { code?: string }).code).toMatch(/^(argument-invalid|fit-failed)$/)
+    }
+  }
+})

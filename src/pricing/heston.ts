@@ -73,6 +73,12 @@ const TOLERANCE = 1e-12
 /** Deepest halving of a stretch, and the greatest number of stretches, each twice as long as the one before. */
 const DEPTH_MAX = 24
 const STRETCHES_MAX = 60
+/** A tolerance below what rounding leaves of a sum is not asked for: units of the sum of absolute values, per radian of its phase. */
+const ROUNDING = 2 ** -51
+/** Looks at the characteristic function before halving ends: a tenth of a second. */
+const EVALUATIONS_MAX = 500_000
+/** Error of the integral with which there is no price. */
+const ERROR_MAX = 1e-9
 
 /** Mean total variance ∫E[v]dt over `years`. */
 export function hestonMeanVariance({ v0, kappa, theta }: HestonModel, years: number): number {
@@ -204,14 +210,20 @@ export function hestonEstimate(option: HestonOption): HestonPrice {
     const half = 0.5 * (to - from)
     let kronrod = 0
     let gauss = 0
+    let size = 0
     for (let k = 0; k < 8; k++) {
       const offset = half * NODES[k]!
-      const sum = k === 7 ? at(centre) : at(centre - offset) + at(centre + offset)
-      kronrod += KRONROD[k]! * sum
-      gauss += GAUSS[k]! * sum
+      const low = at(centre - offset)
+      const high = k === 7 ? 0 : at(centre + offset)
+      kronrod += KRONROD[k]! * (low + high)
+      gauss += GAUSS[k]! * (low + high)
+      size += KRONROD[k]! * (Math.abs(low) + Math.abs(high))
     }
     const off = half * Math.abs(kronrod - gauss)
-    if (off <= tolerance || depth === DEPTH_MAX) {
+    const floor = ROUNDING * half * size * (1 + Math.abs(phi[1]!) + to * Math.abs(x))
+    if (!(off >= 0))
+      throw new GimbalError('fit-failed', "Heston's integral is not a number", { ...option, reached: to })
+    if (off <= Math.max(tolerance, floor) || depth === DEPTH_MAX || evaluations > EVALUATIONS_MAX) {
       error += off
       return half * kronrod
     }
@@ -236,6 +248,8 @@ export function hestonEstimate(option: HestonOption): HestonPrice {
     from = to
     to *= 2
   }
+  if (!(error < ERROR_MAX))
+    throw new GimbalError('fit-failed', "Heston's integral does not converge", { ...option, error, evaluations })
   const scale = (Math.sqrt(forward) * Math.sqrt(strike)) / Math.PI
   const exercise = Math.max(0, right * (forward - strike))
   const most = right === 1 ? forward : strike
