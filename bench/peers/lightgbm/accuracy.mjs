@@ -86,17 +86,17 @@ for (const { name, ours, seeds: all } of cases) {
     const theirs = readFileSync(join(folder, `${name}.${seed}.raw`))
     return judge(name, new Float64Array(theirs.buffer, theirs.byteOffset, theirs.length / 8), test)
   })
-  for (const draws of ['lightgbm', 'gimbal']) {
+  for (const manner of ['lightgbm', 'gimbal']) {
     const gimbal = all.map((seed) => {
-      const { ensemble } = fitTrees(train, readSettings('trees', TREE_SETTINGS, { ...ours, seed, draws }))
+      const { ensemble } = fitTrees(train, readSettings('trees', TREE_SETTINGS, { ...ours, seed, manner }))
       return judge(name, rawScores(ensemble, test), test)
     })
-    for (const metric of Object.keys(gimbal[0])) results.push(compared(name, draws, metric, gimbal, lightgbm))
+    for (const metric of Object.keys(gimbal[0])) results.push(compared(name, manner, metric, gimbal, lightgbm))
   }
 }
 
 /** Means over seeds, their spread, and the standard error of the mean difference, seed by seed. */
-function compared(example, draws, metric, gimbal, lightgbm) {
+function compared(example, manner, metric, gimbal, lightgbm) {
   const mean = (figures) => figures.reduce((sum, each) => sum + each, 0) / figures.length
   const spread = (figures) => {
     const around = mean(figures)
@@ -107,7 +107,7 @@ function compared(example, draws, metric, gimbal, lightgbm) {
   const percent = (figure) => Number(((100 * figure) / mean(theirs)).toFixed(3))
   return {
     example,
-    draws,
+    manner,
     metric,
     gimbal: Number(mean(ours).toFixed(6)),
     lightgbm: Number(mean(theirs).toFixed(6)),

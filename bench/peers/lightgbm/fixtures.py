@@ -99,8 +99,7 @@ def cases():
 
 
 def drawn():
-    """Levels from 1 up (zero is a bin of its own to LightGBM), so that both libraries cut columns alike; of the columns some are
-    of no use to any split."""
+    """Levels, of which there are more than bins in one of the fits; of the columns some are of no use to any split."""
     rows, random = 2500, numpy.random.default_rng(11)
     x = random.integers(1, 61, size=(rows, 14)).astype(numpy.uint8)
     x[:, 0] = 7
@@ -114,16 +113,17 @@ def drawn():
     f += 9 * random.normal(size=rows)
     label = numpy.round(f).astype(numpy.int16)
     figures = numpy.where(x == 255, math.nan, x.astype(float))
+    figures[:, 8] = (figures[:, 8] - 30) / 8  # Figures of both signs, and zeros.
     targets = {"regression": label, "binary": label > 60, "multiclass": numpy.digitize(label, [40, 75])}
     fits = [
         {"objective": "regression", "bagging_fraction": 0.8, "bagging_freq": 2, "feature_fraction": 0.8, "seed": 1},
         {"objective": "regression", "feature_fraction": 0.5, "feature_fraction_bynode": 0.5, "seed": 0},
         {"objective": "regression", "bagging_fraction": 0.3, "bagging_freq": 1, "feature_fraction_bynode": 0.4, "seed": -7,
          "min_data_in_leaf": 90},
-        {"objective": "regression", "feature_fraction": 0.2, "seed": 12345},
+        {"objective": "regression", "feature_fraction": 0.2, "seed": 12345, "max_bin": 20},
         {"objective": "regression", "feature_fraction_bynode": 0.05, "seed": 32768, "max_depth": 3},
         {"objective": "binary", "bagging_fraction": 0.8, "bagging_freq": 5, "feature_fraction": 0.8, "seed": 3},
-        {"objective": "multiclass", "num_class": 3, "bagging_fraction": 0.5, "bagging_freq": 1, "feature_fraction": 0.7,
+        {"objective": "multiclass", "num_class": 3, "min_data_in_leaf": 1, "bagging_fraction": 0.5, "bagging_freq": 1, "feature_fraction": 0.7,
          "feature_fraction_bynode": 0.7, "seed": 2},
         # The first toss takes all rows: there is no other.
         {"objective": "regression", "bagging_fraction": 0.995, "bagging_freq": 1, "seed": 2, "rows": 300, "min_data_in_bin": 1},
@@ -131,7 +131,7 @@ def drawn():
     for fit in fits:
         count = fit.get("rows", rows)
         settings = {"num_leaves": 10, "learning_rate": 0.2, "min_sum_hessian_in_leaf": 1, "cat_smooth": 10,
-                    "min_data_in_leaf": 20 if fit["objective"] == "regression" else 1, **fit}
+                    "min_data_in_leaf": 20, "max_bin": 255, **fit}
         settings.pop("rows", None)
         parameters = {**settings, "num_threads": 1, "deterministic": True, "force_col_wise": True, "verbose": -1}
         data = lightgbm.Dataset(figures[:count], label=targets[fit["objective"]][:count].astype(float), categorical_feature=[12, 13])

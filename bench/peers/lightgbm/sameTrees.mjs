@@ -141,7 +141,7 @@ for (const [name, own] of Object.entries(EXAMPLES)) {
     for (const [shares, drawn] of Object.entries(SHARES))
       for (const share of drawn) {
         const settings = { ...own, ...share, rowsPerLeafMin, hessianPerLeafMin: 5 }
-        const given = { ...settings, rounds: ROUNDS, draws: 'lightgbm' }
+        const given = { ...settings, rounds: ROUNDS, manner: 'lightgbm' }
         const { ensemble } = fitTrees(train, readSettings('trees', TREE_SETTINGS, given))
         const theirs = lightgbm(name, train, settings)
         const same = ensemble.trees.map((tree, i) => alike(tree, theirs.trees[i]))

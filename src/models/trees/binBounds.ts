@@ -3,7 +3,7 @@
  *
  * Source: LightGBM's greedy bin finding (src/io/bin.cpp, GreedyFindBin; MIT), read for the rule; the code is our own. A column
  * with few distinct figures gets a bound between every two; otherwise figures so frequent that they fill a bin get one of
- * their own, and the rest is cut into bins of about equal count. Zero is a figure like any other here.
+ * their own, and the rest is cut into bins of about equal count. Zero is a figure like any other, unless asked to be apart.
  */
 
 /**
@@ -78,5 +78,25 @@ function boundsOfMany(
     inBin = 0
     if (!isBig(i)) mean = rowsLeft / --binsLeft
   }
+  return bounds
+}
+
+/** LightGBM's zero: figures up to this size are taken for it (kZeroThreshold, a 32-bit 1e-35). */
+const ZERO = Math.fround(1e-35)
+
+/**
+ * Bounds as LightGBM's own (FindBinWithZeroAsOneBin): zero has a bin to itself, occupied or not, and the figures below and
+ * above it share the others by their counts.
+ */
+export function binBoundsZeroApart(sorted: Float64Array, binsMax: number, rowsMin: number): number[] {
+  const below = sorted.filter((figure) => figure <= -ZERO)
+  const above = sorted.filter((figure) => figure > ZERO)
+  const bounds: number[] = []
+  if (below.length > 0 && binsMax > 1) {
+    const share = Math.floor((below.length / (below.length + above.length)) * (binsMax - 1))
+    bounds.push(...binBounds(below, Math.max(1, share), rowsMin), -ZERO)
+  }
+  const binsLeft = binsMax - 1 - bounds.length
+  if (above.length > 0 && binsLeft > 0) bounds.push(ZERO, ...binBounds(above, binsLeft, rowsMin))
   return bounds
 }

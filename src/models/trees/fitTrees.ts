@@ -107,9 +107,10 @@ export function fitTreesIn(
   const fitTerms: FitTerms = {
     plan,
     objective: terms,
-    rules: settings,
+    rules: { ...settings, rowsEstimated: settings.manner === 'lightgbm' },
     bins: settings.bins,
     minDataInBin: settings.minDataInBin,
+    zeroApart: settings.manner === 'lightgbm',
     monotone,
     categorical: Uint8Array.from(table.names, (_, column) => Number(categorical.includes(column))),
   }
@@ -410,7 +411,7 @@ class Fit {
 
   #draws(): Draws {
     const { rows, features } = this.#plan
-    return this.#settings.draws === 'lightgbm'
+    return this.#settings.manner === 'lightgbm'
       ? new LightgbmDraws(this.#settings, rows, this.#divisibleColumns())
       : new OwnDraws(this.#settings, rows, features)
   }

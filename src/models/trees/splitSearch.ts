@@ -40,6 +40,8 @@ export interface SplitRules {
   readonly categoriesPerSplitMax: number
   readonly categoriesOneHotMax: number
   readonly rowsPerCategoryGroupMin: number
+  /** Whether the rows of a half are estimated from its hessians, as by LightGBM, whose histograms do not count. */
+  readonly rowsEstimated: boolean
 }
 
 /** A leaf about to be split: its sums, and the range a monotone forecast leaves to the values below it. */
@@ -98,6 +100,8 @@ export class SplitSearch {
   readonly #gradient = new Float64Array(CELLS)
   readonly #hessian = new Float64Array(CELLS)
   readonly #rows = new Float64Array(CELLS)
+  /** Rows as the least of a leaf is judged by: those of the bins, or what their hessians make of them. */
+  readonly #judged: Float64Array
   readonly #order = new Int32Array(CELLS)
   readonly #kernel: TreeKernel
   readonly #out: number
@@ -123,6 +127,7 @@ export class SplitSearch {
     this.#categorical = categorical
     this.#hessianMin = Math.max(rules.hessianPerLeafMin, Number.MIN_VALUE) // A leaf without hessian has no value.
     this.#wide = plan.wide
+    this.#judged = plan.wide && rules.rowsEstimated ? new Float64Array(CELLS) : this.#rows
     this.#countBits = plan.countBits
     this.#low = new Uint32Array(buffer)
     this.#high = new Int32Array(buffer)
@@ -153,6 +158,7 @@ export class SplitSearch {
     const gainToBeat = before + 1e-14 * Math.abs(before) + gainMin
     if (this.#categorical[feature] === 1) {
       this.#unpack(histogram, bins)
+      if (this.#judged !== this.#rows) this.#estimateRows(leaf, bins)
       this.#searchCategories(leaf, bins, gainToBeat, at)
     } else this.#searchThresholds(feature, histogram, leaf, bins, gainToBeat, at, free)
   }
@@ -182,6 +188,11 @@ export class SplitSearch {
     }
   }
 
+  #estimateRows(leaf: LeafSums, bins: number): void {
+    const perHessian = leaf.rows / leaf.hessian
+    for (let bin = 0; bin < bins; bin++) this.#judged[bin] = Math.floor(this.#hessian[bin]! * perHessian + 0.5)
+  }
+
   #searchThresholds(
     feature: number,
     histogram: number,
@@ -193,8 +204,10 @@ export class SplitSearch {
   ): void {
     const missing = this.#missingBins[feature]!
     const last = missing < 0 ? bins - 1 : bins - 2
-    const simple = free && this.#monotone[feature] === 0 && this.#rules.lambdaL1 === 0
+    const estimated = this.#judged !== this.#rows
+    const simple = free && this.#monotone[feature] === 0 && this.#rules.lambdaL1 === 0 && !estimated
     if (!simple || missing >= 0) this.#unpack(histogram, bins)
+    if (estimated) this.#estimateRows(leaf, bins)
     const best = simple
       ? this.#scanDown(histogram, leaf, last, gainToBeat, at)
       : this.#scanDownGeneral(feature, leaf, last, gainToBeat, at)
@@ -247,14 +260,16 @@ export class SplitSearch {
     let gradient = leaf.gradient
     let hessian = leaf.hessian
     let rows = leaf.rows
+    let judged = leaf.rows
     let best = gainToBeat
     for (let bin = last; bin >= 1; bin--) {
       if (this.#rows[bin] === 0) continue
       gradient -= this.#gradient[bin]!
       hessian -= this.#hessian[bin]!
       rows -= this.#rows[bin]!
-      if (leaf.rows - rows < rowsPerLeafMin || leaf.hessian - hessian < this.#hessianMin) continue
-      if (rows < rowsPerLeafMin || hessian < this.#hessianMin) break
+      judged -= this.#judged[bin]!
+      if (leaf.rows - judged < rowsPerLeafMin || leaf.hessian - hessian < this.#hessianMin) continue
+      if (judged < rowsPerLeafMin || hessian < this.#hessianMin) break
       const gain = this.#gain(feature, leaf, gradient, hessian)
       if (!(gain > best)) continue
       best = gain
@@ -269,14 +284,16 @@ export class SplitSearch {
     let gradient = 0
     let hessian = 0
     let rows = 0
+    let judged = 0
     let best = bestBefore
     for (let bin = 0; bin <= last; bin++) {
       if (this.#rows[bin] === 0) continue
       gradient += this.#gradient[bin]!
       hessian += this.#hessian[bin]!
       rows += this.#rows[bin]!
-      if (rows < rowsPerLeafMin || hessian < this.#hessianMin) continue
-      if (leaf.rows - rows < rowsPerLeafMin || leaf.hessian - hessian < this.#hessianMin) break
+      judged += this.#judged[bin]!
+      if (judged < rowsPerLeafMin || hessian < this.#hessianMin) continue
+      if (leaf.rows - judged < rowsPerLeafMin || leaf.hessian - hessian < this.#hessianMin) break
       const gain = this.#gain(feature, leaf, gradient, hessian)
       if (!(gain > best)) continue
       best = gain
@@ -313,8 +330,9 @@ export class SplitSearch {
     for (let bin = 0; bin < categories; bin++) {
       const rows = this.#rows[bin]!
       const hessian = this.#hessian[bin]!
-      if (rows < rowsPerLeafMin || hessian < this.#hessianMin) continue
-      if (leaf.rows - rows < rowsPerLeafMin || leaf.hessian - hessian < this.#hessianMin) continue
+      const judged = this.#judged[bin]!
+      if (judged < rowsPerLeafMin || hessian < this.#hessianMin) continue
+      if (leaf.rows - judged < rowsPerLeafMin || leaf.hessian - hessian < this.#hessianMin) continue
       const gain = this.#categoryGain(leaf, this.#gradient[bin]!, hessian, 0)
       if (!(gain > best)) continue
       best = gain
@@ -330,7 +348,7 @@ export class SplitSearch {
     let used = 0
     const key = (bin: number) => this.#gradient[bin]! / (this.#hessian[bin]! + categorySmooth)
     for (let bin = 0; bin < categories; bin++) {
-      if (this.#rows[bin] === 0 || this.#rows[bin]! < categorySmooth) continue
+      if (this.#rows[bin] === 0 || this.#judged[bin]! < categorySmooth) continue
       let place = used++
       for (; place > 0 && key(order[place - 1]!) > key(bin); place--) order[place] = order[place - 1]!
       order[place] = bin
@@ -341,15 +359,17 @@ export class SplitSearch {
       let gradient = 0
       let hessian = 0
       let rows = 0
+      let judged = 0
       let group = 0
       for (let i = 0; i < most; i++) {
         const bin = order[direction > 0 ? i : used - 1 - i]!
         gradient += this.#gradient[bin]!
         hessian += this.#hessian[bin]!
         rows += this.#rows[bin]!
-        group += this.#rows[bin]!
-        if (rows < rowsPerLeafMin || hessian < this.#hessianMin) continue
-        const rowsRight = leaf.rows - rows
+        judged += this.#judged[bin]!
+        group += this.#judged[bin]!
+        if (judged < rowsPerLeafMin || hessian < this.#hessianMin) continue
+        const rowsRight = leaf.rows - judged
         if (rowsRight < rowsPerLeafMin || rowsRight < rowsPerCategoryGroupMin) break
         if (leaf.hessian - hessian < this.#hessianMin) break
         if (group < rowsPerCategoryGroupMin) continue

@@ -58,10 +58,10 @@ export const TREE_SETTINGS = {
   maxDeltaStep: { default: 0.7, min: 1e-9, doc: 'poisson: added to the log forecast in the hessian' },
   boostFromAverage: { default: true, doc: 'start from the best constant' },
   seed: { default: 1, doc: 'of all sampling' },
-  draws: {
+  manner: {
     default: 'gimbal',
     choices: ['gimbal', 'lightgbm'],
-    doc: 'whose rows and columns a seed draws: our own, or those LightGBM 4.6 draws when given this seed',
+    doc: 'lightgbm: rows and columns drawn as by LightGBM 4.6 of this seed, zeros binned apart, rows of leaves estimated',
   },
 } as const satisfies SettingsShape
 
