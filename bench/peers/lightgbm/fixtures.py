@@ -122,7 +122,7 @@ def drawn():
          "min_data_in_leaf": 90},
         {"objective": "regression", "feature_fraction": 0.2, "seed": 12345, "max_bin": 20},
         {"objective": "regression", "feature_fraction_bynode": 0.05, "seed": 32768, "max_depth": 3},
-        {"objective": "binary", "bagging_fraction": 0.8, "bagging_freq": 5, "feature_fraction": 0.8, "seed": 3},
+        {"objective": "binary", "min_data_in_leaf": 150, "bagging_fraction": 0.8, "bagging_freq": 5, "feature_fraction": 0.8, "seed": 3},
         {"objective": "multiclass", "num_class": 3, "min_data_in_leaf": 1, "bagging_fraction": 0.5, "bagging_freq": 1, "feature_fraction": 0.7,
          "feature_fraction_bynode": 0.7, "seed": 2},
         # The first toss takes all rows: there is no other.
