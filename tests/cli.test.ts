@@ -53,7 +53,7 @@ beforeAll(async () => {
   writeBars(join(FOLDER, FILE), BARS, 300_000, 1)
   imported = await gimbal('import', FILE, '--catalog', 'catalog')
   ran = await gimbal(...RUN, '--json')
-})
+}, 180_000)
 afterAll(() => rmSync(FOLDER, { recursive: true, force: true }))
 
 describe('help', () => {

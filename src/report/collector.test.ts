@@ -320,6 +320,21 @@ describe('the account', () => {
     ])
   })
 
+  test('of margins the fullest is kept with its moment, by venue; unknown ones are counted, and nothing left is null', () => {
+    const { collector } = byHand()
+    const look = (venue: string, timeUs: number, ratio: number, initialRatio: number) =>
+      collector.onMargin({ venue, engine: 'listed-tiers', timeUs, ratio, initialRatio, missing: [] })
+    look('a', 1, 0.2, 0.5)
+    look('b', 1, 0.1, Number.POSITIVE_INFINITY)
+    look('a', 2, 0.6, 0.7)
+    look('a', 3, Number.NaN, Number.NaN)
+    look('a', 4, 0.3, 0.9)
+    expect(collector.finish(4 * SECOND_US).margins).toEqual([
+      { venue: 'a', engine: 'listed-tiers', looks: 4, unknown: 1, fullest: 0.6, fullestUs: 2, initialFullest: 0.9 },
+      { venue: 'b', engine: 'listed-tiers', looks: 1, unknown: 0, fullest: 0.1, fullestUs: 1, initialFullest: null },
+    ])
+  })
+
   test('leverage and margin use are the highest in their bucket', () => {
     const hand = byHand()
     hand.quote(0, 100)

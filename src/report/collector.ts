@@ -13,6 +13,7 @@
 import { MINUTE_US, SECOND_US } from '../core/clock.ts'
 import { assert } from '../core/errors.ts'
 import type { EngineParts, Observer } from '../engine/engine.ts'
+import type { MarginReading } from '../engine/marginDesk.ts'
 import { atomDecimals, atomsPerUnit, type Instrument } from '../market/instrument.ts'
 import type { AccountEvent, Intent, Order, OrderEvent } from '../market/order.ts'
 import type { GateAct, GateReset, Scope } from '../risk/gate.ts'
@@ -85,6 +86,20 @@ export interface ListedFill {
   readonly markoutBps: readonly (number | null)[]
   readonly policy: number
   readonly tag: string
+}
+
+/** What the margin engine of one venue said over a run (engine/marginDesk.ts). */
+export interface VenueMargin {
+  readonly venue: string
+  readonly engine: string
+  readonly looks: number
+  /** Looks at which the margin was unknown. */
+  readonly unknown: number
+  /** Highest maintenance margin over equity, and when; null where nothing stood behind it: liquidation. */
+  readonly fullest: number | null
+  readonly fullestUs: number
+  /** Highest initial margin over equity with open orders at their worst; null as above. */
+  readonly initialFullest: number | null
 }
 
 /** Markouts of all fills after one horizon. */
@@ -198,6 +213,8 @@ export interface CollectedRun {
    */
   readonly leverage: readonly (number | null)[]
   readonly marginUse: readonly (number | null)[]
+  /** What margin engines said, by venue in order of their first word; a page written before there was a watch has none. */
+  readonly margins?: readonly VenueMargin[]
   /** Cumulative dollars by component. */
   readonly attribution: Readonly<Record<Component, readonly (number | null)[]>>
   readonly startEquity: number
@@ -313,6 +330,10 @@ export class RunCollector implements Observer {
   readonly #net: RangeColumn
   readonly #leverage: RangeColumn
   readonly #marginUse: RangeColumn
+  readonly #margins = new Map<
+    string,
+    { engine: string; looks: number; unknown: number; fullest: number; fullestUs: number; initial: number }
+  >()
   readonly #components: Record<Component, LastColumn>
   readonly #clocks = RETURN_CLOCKS_US.map((clockUs) => new ReturnClock(clockUs))
   readonly #falls = new DrawdownTracker()
@@ -471,6 +492,18 @@ export class RunCollector implements Observer {
     })
     // A liquidation must show in the curves even when nothing else is sampled near it.
     if (event.kind !== 'funding') this.#sample(this.#lastUs)
+  }
+
+  onMargin({ venue, engine, ratio, initialRatio, timeUs }: MarginReading): void {
+    const seen = this.#margins.get(venue) ?? { engine, looks: 0, unknown: 0, fullest: 0, fullestUs: timeUs, initial: 0 }
+    this.#margins.set(venue, seen)
+    seen.looks++
+    if (Number.isNaN(ratio)) seen.unknown++
+    if (ratio > seen.fullest) {
+      seen.fullest = ratio
+      seen.fullestUs = timeUs
+    }
+    if (initialRatio > seen.initial) seen.initial = initialRatio
   }
 
   onGateAct(act: GateAct): void {
@@ -782,6 +815,15 @@ export class RunCollector implements Observer {
       netExposure: range(this.#net),
       leverage: values(this.#leverage.high, at.count),
       marginUse: values(this.#marginUse.high, at.count),
+      margins: [...this.#margins].map(([venue, { engine, looks, unknown, fullest, fullestUs, initial }]) => ({
+        venue,
+        engine,
+        looks,
+        unknown,
+        fullest: rounded(fullest),
+        fullestUs,
+        initialFullest: rounded(initial),
+      })),
       attribution: Object.fromEntries(
         COMPONENTS.map((component) => [component, values(this.#components[component].values, at.count)]),
       ) as Record<Component, (number | null)[]>,

@@ -540,7 +540,31 @@ ${timeChart({
   heightPx: 100,
   zero: true,
   lines: [{ name: 'Margin use', path: 'marginUse', values: run.marginUse, colour: '--purple', style: 'area' }],
-})}</div>`
+})}</div>${marginsTable(run)}`
+}
+
+/** What margin engines said of each venue, where any was asked. */
+function marginsTable({ margins = [] }: RunReport['run']): string {
+  if (margins.length === 0) return ''
+  const rows = margins.map(({ venue, engine, looks, unknown, fullest, fullestUs, initialFullest }) => [
+    escaped(venue),
+    escaped(engine),
+    count(looks),
+    count(unknown),
+    fullest === null ? 'nothing left' : percent(fullest, 1),
+    utc(fullestUs),
+    initialFullest === null ? 'nothing left' : percent(initialFullest, 1),
+  ])
+  const head = [
+    'Venue',
+    'Rules',
+    'Looks',
+    'Unknown',
+    'Maintenance over equity, most',
+    'At (UTC)',
+    'Initial with open orders, most',
+  ]
+  return `${table('Margin as each venue asks it', head, rows, { left: [0, 1] })}<p class="note">The venue liquidates at 100 % of maintenance, and refuses orders that add at 100 % of initial margin.</p>`
 }
 
 function ordersSection({ run }: RunReport): string {
