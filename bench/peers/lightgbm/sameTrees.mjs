@@ -6,11 +6,9 @@
  *
  *   GIMBAL_SHARED=../shared node bench/peers/lightgbm/sameTrees.mjs [--json]
  *
- * Three steps, each with one difference more: columns of at most 200 levels, which both libraries give a bin each, and leaves
- * of any number of rows; leaves of at least as many rows as the example asks for, which LightGBM estimates from hessians
- * (the same where hessians are one) and gimbal counts; the columns as they are, which each library cuts into bins by rules of
- * its own. Near ties go either way, since LightGBM's gradients are 32-bit. What the last step changes in the loss is what bins
- * alone are worth on 500 test rows.
+ * In LightGBM's manner what is left are ties: where gains are equal, to the precision of its 32-bit gradients, either choice is
+ * as good, and of bounds between which a leaf has no rows LightGBM may take the one at zero. The last rows are our own manner
+ * without chance: bins of zero as of any figure, rows of leaves counted where LightGBM estimates them from hessians.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -44,23 +42,6 @@ const SHARES = {
   ],
 }
 const ROUNDS = 100
-const LEVELS = 200
-
-/** Each figure replaced by the number of quantiles of training it reaches. */
-function levelled(train, test) {
-  const columns = train.table.columns.map((column, at) => {
-    const sorted = column.slice().sort()
-    const cuts = new Set(
-      Array.from({ length: LEVELS - 1 }, (_, i) => sorted[Math.floor(((i + 1) * sorted.length) / LEVELS)]),
-    )
-    const level = (figure) => 1 + [...cuts].filter((cut) => figure >= cut).length
-    return [column.map(level), test.table.columns[at].map(level)]
-  })
-  return [train, test].map((set, part) => ({
-    ...set,
-    table: { ...set.table, columns: columns.map((both) => both[part]) },
-  }))
-}
 
 /** Three classes of about equal size instead of two. */
 function classes(set, cuts) {
@@ -130,35 +111,27 @@ function parting(a, b) {
 
 const results = []
 for (const [name, own] of Object.entries(EXAMPLES)) {
-  const asTheyAre = example(name)
-  const levels = levelled(...asTheyAre)
-  const steps = [
-    ['at most 200 levels', levels, 1],
-    ['at most 200 levels', levels, own.rowsPerLeafMin],
-    ['as they are', asTheyAre, own.rowsPerLeafMin],
-  ]
-  for (const [columns, [train, test], rowsPerLeafMin] of steps)
-    for (const [shares, drawn] of Object.entries(SHARES))
-      for (const share of drawn) {
-        const settings = { ...own, ...share, rowsPerLeafMin, hessianPerLeafMin: 5 }
-        const given = { ...settings, rounds: ROUNDS, manner: 'lightgbm' }
-        const { ensemble } = fitTrees(train, readSettings('trees', TREE_SETTINGS, given))
-        const theirs = lightgbm(name, train, settings)
-        const same = ensemble.trees.map((tree, i) => alike(tree, theirs.trees[i]))
-        const first = same.indexOf(false)
-        const row = {
-          example: name,
-          columns,
-          rowsPerLeafMin,
-          shares,
-          seed: share.seed,
-          trees: same.length,
-          treesAlike: same.filter((each) => each).length,
-          alikeFromTheFirst: first < 0 ? same.length : first,
-          parting: first < 0 ? '' : parting(ensemble.trees[first], theirs.trees[first]),
-        }
-        results.push(name === 'multiclass' ? row : { ...row, ...losses(name, ensemble, theirs, test) })
-      }
+  const [train, test] = example(name)
+  const runs = Object.entries(SHARES).flatMap(([shares, drawn]) => drawn.map((share) => ['lightgbm', shares, share]))
+  for (const [manner, shares, share] of [...runs, ['gimbal', 'all', { seed: 1 }]]) {
+    const settings = { ...own, ...share, hessianPerLeafMin: 5 }
+    const given = { ...settings, rounds: ROUNDS, manner }
+    const { ensemble } = fitTrees(train, readSettings('trees', TREE_SETTINGS, given))
+    const theirs = lightgbm(name, train, settings)
+    const same = ensemble.trees.map((tree, i) => alike(tree, theirs.trees[i]))
+    const first = same.indexOf(false)
+    const row = {
+      example: name,
+      manner,
+      shares,
+      seed: share.seed,
+      trees: same.length,
+      treesAlike: same.filter((each) => each).length,
+      alikeFromTheFirst: first < 0 ? same.length : first,
+      parting: first < 0 ? '' : parting(ensemble.trees[first], theirs.trees[first]),
+    }
+    results.push(name === 'multiclass' ? row : { ...row, ...losses(name, ensemble, theirs, test) })
+  }
 }
 
 /** Losses of both on the test rows, and their difference in percent. */
