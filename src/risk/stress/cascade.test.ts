@@ -422,7 +422,7 @@ test('gas in gwei without a price of ETH is refused before the run, and only whe
   const held = (venue: string): Book => book({ venue, balances: { USDC: 1_000 }, positions: [] })
   const blind = (venue: string) => {
     const view = new SnapshotView({ timeUs: NOW_US, spot: {}, transactionCost: { aave: 4 } })
-    return () => runCascade(held(venue), view, parseScenario('at 1h: gas 4000 gwei'))
+    return () => runCascade(held(venue), view, parseScenario('at 1h: gas 4000gwei'))
   }
   expect(blind('aave')).toThrow(
     expect.objectContaining({

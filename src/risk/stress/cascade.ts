@@ -31,6 +31,7 @@ import { DEFAULT_STRESS, type HedgePlace, type StressSettings } from './stressSe
 import { deleverage, type Flatten, flatten } from './unwind.ts'
 
 const YEAR_DAYS = 365
+const DUST_DOLLARS = 1e-6
 /** Rounds of liquidation in one moment: each round at least one account loses a position, so few are ever needed. */
 const ROUNDS_MAX = 50
 
@@ -76,6 +77,8 @@ export interface CascadeResult {
   readonly losses: Readonly<Losses>
   /** Venues that took something, in order of time. */
   readonly liquidated: readonly string[]
+  /** Venues where an account owed more than it had at the end of some moment, in order of time. */
+  readonly insolvent: readonly string[]
   /** Names of rules that acted, in order of time. */
   readonly acted: readonly string[]
   /** Equity stayed above zero throughout, or was zero from the beginning and never less. */
@@ -164,7 +167,7 @@ class Cascade {
     this.#timeline = new Timeline(scenario)
     this.#book = new HeldBook(book)
     this.#guards = (options.rules ?? []).map((rule) => ({ rule, watch: rule.watch() }))
-    this.#places = this.#settings.hedges ?? heldPerpetuals(this.#book)
+    this.#places = this.#settings.hedges ?? heldPerpetuals(this.#book, true)
     this.#targets = bookDeltas(this.#book, market)
     this.#assets = assetsOf(this.#book)
   }
@@ -229,10 +232,15 @@ class Cascade {
     }
     losses.carry += before - this.#book.value(market)
     for (const account of this.#book.accounts) {
-      for (const position of account.positions) {
+      for (const [at, position] of account.positions.entries()) {
         const paid = fundingPaid(position, account.venue, market, days)
         if (paid === 0 || !('settle' in position)) continue
-        account.credit(position.settle, -paid, market)
+        if ('isolatedMargin' in position && position.isolatedMargin !== undefined)
+          account.positions[at] = {
+            ...position,
+            isolatedMargin: position.isolatedMargin - paid / market.spot(position.settle),
+          }
+        else account.credit(position.settle, -paid, market)
         this.#profit.set(position.asset, (this.#profit.get(position.asset) ?? 0) - paid)
         losses.funding += paid
       }
@@ -346,7 +354,7 @@ class Cascade {
       for (const position of [...account.positions]) {
         if (!('expiryUs' in position) || position.expiryUs === undefined || position.expiryUs > market.timeUs) continue
         const worth = positionValue(position, account.venue, market)
-        account.close(position, 1, market)
+        this.#book.losses.writtenOff += account.close(position, 1, market)
         account.cover(market)
         moment.note('settled', account.venue, positionName(position), worth)
       }
@@ -391,8 +399,11 @@ class Cascade {
       marginRatio: ratios[index]!,
     }))
     let reachable = 0
-    for (const [index, { venue }] of this.#book.accounts.entries())
-      if (moment.reachable(venue)) reachable += accounts[index]!.equity
+    for (const [index, { venue }] of this.#book.accounts.entries()) {
+      const { equity } = accounts[index]!
+      if (moment.reachable(venue)) reachable += equity
+      if (equity < -DUST_DOLLARS) moment.note('insolvent', venue, 'account', equity, 'it owes more than it has')
+    }
     this.#path.push({ atUs: moment.atUs, equity: moment.value(), reachable, accounts })
   }
 
@@ -415,6 +426,7 @@ class Cascade {
       events: this.#events,
       losses: this.#book.losses,
       liquidated,
+      insolvent: [...new Set(this.#events.filter(({ kind }) => kind === 'insolvent').map(({ venue }) => venue))],
       acted: [...new Set(this.#acted)],
       survived,
       outcome: !survived ? 'ruined' : liquidated.length > 0 ? 'liquidated' : touched ? 'protected' : 'untouched',

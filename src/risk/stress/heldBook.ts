@@ -97,19 +97,24 @@ export class HeldAccount implements VenueAccount {
       if (Math.abs(units) * market.spot(currency) < 1e-9) this.balances[currency] = 0
   }
 
-  /** Closes a share of a position into the currency it settles in; its worth becomes a balance. Costs are another matter. */
-  close(position: Position, share: number, market: MarketView): void {
+  /**
+   * Closes a share of a position into the currency it settles in; its worth becomes a balance. Costs are another matter.
+   *
+   * @returns Dollars, not above 0, that an isolated position owes beyond its own margin: those are asked of nobody.
+   */
+  close(position: Position, share: number, market: MarketView): number {
+    let beyond = 0
     const at = this.positions.indexOf(position)
     const worth = positionValue(position, this.venue, market) * share
     switch (position.kind) {
       case 'perp':
-      case 'future':
-        this.credit(
-          position.settle,
-          worth + (position.isolatedMargin ?? 0) * share * market.spot(position.settle),
-          market,
-        )
+      case 'future': {
+        const { isolatedMargin, settle } = position
+        const left = worth + (isolatedMargin ?? 0) * share * market.spot(settle)
+        if (isolatedMargin !== undefined) beyond = Math.min(0, left)
+        this.credit(settle, left - beyond, market)
         break
+      }
       case 'option':
       case 'power':
         this.credit(position.settle, worth, market)
@@ -129,6 +134,7 @@ export class HeldAccount implements VenueAccount {
     }
     if (share >= 1) this.positions.splice(at, 1)
     else this.positions[at] = scaled(position, 1 - share)
+    return beyond
   }
 
   /** Units of an asset owed. */

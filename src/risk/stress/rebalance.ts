@@ -42,13 +42,16 @@ export function bookDeltas(book: HeldBook, market: MarketView): Map<string, numb
   return deltas
 }
 
-/** Perpetuals the book holds: where its deltas can be put right. */
-export function heldPerpetuals(book: HeldBook): HedgePlace[] {
+/** Perpetuals the book holds; only those of cross margin, where deltas can be put right, are `tradable`. */
+export function heldPerpetuals(book: HeldBook, tradable = false): HedgePlace[] {
   const places: HedgePlace[] = []
   for (const { venue, positions } of book.accounts)
-    for (const { kind, asset } of positions)
+    for (const position of positions) {
+      const { kind, asset } = position
+      if (tradable && 'isolatedMargin' in position && position.isolatedMargin !== undefined) continue
       if (kind === 'perp' && !places.some((each) => each.venue === venue && each.asset === asset))
         places.push({ asset, venue })
+    }
   return places
 }
 

@@ -4,6 +4,7 @@ import type { Position } from '../../portfolio/book.ts'
 import type { MarginReport } from '../../portfolio/margin/marginEngine.ts'
 import type { MarketView } from '../../portfolio/marketView.ts'
 import { positionName } from '../../portfolio/positionGreeks.ts'
+import { positionValue } from '../../portfolio/valuation.ts'
 import { closingCost } from './closingCost.ts'
 import { type HeldAccount, type HeldBook, scaled } from './heldBook.ts'
 import { assess, type EngineByName } from './marginRatio.ts'
@@ -28,6 +29,8 @@ export type CascadeEventKind =
   | 'taken-over'
   | 'loan-liquidated'
   | 'written-off'
+  /** An account owes more than it has. */
+  | 'insolvent'
   /** Could not be closed by us: the venue does not answer, or nothing is known of its book. */
   | 'blocked'
   | 'hedged'
@@ -50,10 +53,17 @@ export interface CascadeEvent {
 const LASTING: ReadonlySet<CascadeEventKind> = new Set([
   'stuck',
   'call-unmet',
+  'insolvent',
   'blocked',
   'hedge-priced-out',
   'hedge-unavailable',
 ])
+
+/** What an isolated position is worth with the margin set aside for it, dollars; undefined for one that is not isolated. */
+function isolatedDollars(position: Position, venue: string, market: MarketView): number | undefined {
+  if (!('isolatedMargin' in position) || position.isolatedMargin === undefined) return undefined
+  return positionValue(position, venue, market) + position.isolatedMargin * market.spot(position.settle)
+}
 
 /** One moment of a cascade, and the means to act in it. */
 export class StressMoment {
@@ -140,17 +150,25 @@ export class StressMoment {
     const penalty = by === 'venue' ? cost.notional * (cost.option ? terms.optionPenalty : terms.penalty) : 0
     const gas = this.market.transactionCost(account.venue)
     const settle = 'settle' in position ? position.settle : position.asset
-    account.close(position, Math.min(1, share), this.market)
-    account.credit(settle, -(cost.slippage + cost.fees + penalty + gas), this.market)
-    account.cover(this.market)
+    const own = isolatedDollars(part, account.venue, this.market)
     const { losses } = this.book
+    let beyond = account.close(position, Math.min(1, share), this.market)
+    const paid = cost.slippage + cost.fees + penalty + gas
+    // An isolated position pays its own costs as far as it can.
+    const unpaid = own === undefined ? 0 : Math.min(0, Math.max(0, own) - paid)
+    beyond += unpaid
+    account.credit(settle, -(paid + unpaid), this.market)
+    account.cover(this.market)
+    if (beyond < 0) {
+      losses.writtenOff += beyond
+      this.note('written-off', account.venue, positionName(position), beyond, 'debt beyond its own margin')
+    }
     losses.slippage += cost.slippage
     losses.fees += cost.fees
     losses.liquidation += penalty
     losses.gas += gas
     this.push(account.venue, position.asset, cost.pressure)
     const kind = by === 'venue' ? 'liquidated' : 'closed'
-    const paid = cost.slippage + cost.fees + penalty + gas
     this.note(kind, account.venue, positionName(position), paid, share < 1 ? `${Math.round(share * 100)} %` : '')
     return true
   }
