@@ -6,12 +6,13 @@
  * features and small studies. Wrong wishes are put to the command itself, which is quicker.
  */
 
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { research } from '../src/apps/commands/research.ts'
 import type { ResearchOptions } from '../src/apps/investigation.ts'
+import { holdResults } from '../src/apps/resultFolder.ts'
 import { Terminal } from '../src/apps/terminal.ts'
 import { ModelRegistry } from '../src/models/modelRegistry.ts'
 import { loadDataset } from '../src/research/dataset.ts'
@@ -343,6 +344,21 @@ describe('a hold-out', () => {
     expect(sound.code).toBe(0)
   }, 60_000)
 
+  test('whose opening cannot be written down stays closed, and no row of it is read', async () => {
+    // A folder where the record would be: the system refuses it as it refuses a file of a read-only catalog.
+    const catalog = at('read-only')
+    cpSync(at('catalog'), catalog, { recursive: true })
+    rmSync(join(catalog, 'hold-out-openings.jsonl'))
+    mkdirSync(join(catalog, 'hold-out-openings.jsonl.lock'))
+    const asked = research(new Quiet(false), {
+      ...{ ...OPTIONS, catalog, bars: '1h', holdOut: 'february', out: at('out-unwritten') },
+    })
+    await expect(asked).rejects.toThrow(code('file-refused'))
+    await expect(asked).rejects.toThrow(/cannot be written down in its catalog, so no row of it is read/)
+    const { out } = await gimbal('catalog', 'hold-out', '--catalog', 'read-only', '--json')
+    expect(JSON.parse(out)[0].opened).toBe(0)
+  })
+
   test('is not for training, nor for looking at figures', async () => {
     for (const verb of ['train', 'features']) {
       const { code, err } = await gimbal(verb, '--catalog', 'catalog', '--hold-out', 'february')
@@ -366,10 +382,47 @@ describe('a wish that makes no sense', () => {
     ['a seed with a fraction', { seed: '1.5' }],
     ['samples every so often', { every: 'often' }],
     ['a hold-out of no catalog', { holdOut: 'february' }],
+    ['more threads than trees have lanes', { threads: '1000' }],
+    ['the same question twice', { forecast: ['variance:60s', 'variance:1m'] }],
     ['a target nobody trades', { target: 'DOGE-USD-PERP@nowhere', minutes: '1' }],
   ])('%s is refused before anything is read', async (_name, change) => {
     const asked = research(new Quiet(false), { ...OPTIONS, ...change })
     await expect(asked).rejects.toThrow(code(change.target ? 'instrument-unknown' : 'argument-invalid'))
+  })
+
+  test('places that cannot be used are found out before anything is recorded, and stay as they were', async () => {
+    const wish = (change: Partial<ResearchOptions>) =>
+      expect(research(new Quiet(false), { ...OPTIONS, ...change })).rejects
+    writeFileSync(at('a-file'), 'kept')
+    await wish({ out: at('blocked'), models: at('a-file') }).toThrow(code('file-refused'))
+    await wish({ out: at('blocked'), models: at('a-file', 'models') }).toThrow(code('file-refused'))
+    await wish({ out: at('a-file') }).toThrow('EEXIST')
+    expect(readFileSync(at('a-file'), 'utf8')).toBe('kept')
+    await wish({ out: at('blocked'), risk: ['nonsense=1'] }).toThrow(code('config-invalid'))
+    mkdirSync(at('damaged'))
+    writeFileSync(at('damaged', 'trials.jsonl'), 'not a line\n')
+    await wish({ out: at('damaged') }).toThrow(code('ledger-invalid'))
+    expect(readFileSync(at('damaged', 'trials.jsonl'), 'utf8')).toBe('not a line\n')
+    mkdirSync(at('folder', 'trials.jsonl'), { recursive: true })
+    await wish({ out: at('folder') }).toThrow(code('ledger-invalid'))
+    for (const out of ['blocked', 'damaged', 'folder']) expect(existsSync(at(out, 'datasets'))).toBe(false)
+  })
+
+  test('a folder that another research writes to is left to it, and free again afterwards', async () => {
+    const release = holdResults(OPTIONS.out)
+    const asked = () => expect(research(new Quiet(false), { ...OPTIONS, forecast: ['variance:10s'] })).rejects
+    await asked().toThrow(code('folder-busy'))
+    release()
+    // Five minutes are too few: it got that far.
+    await asked().toThrow(code('table-invalid'))
+    await asked().toThrow(code('table-invalid'))
+    expect(existsSync(join(OPTIONS.out, 'lock'))).toBe(false)
+  })
+
+  test('a horizon beyond the data is a fault of the data, by name', async () => {
+    const wish = { catalog: at('catalog'), bars: '1h', every: '1h', only: 'ewma-variance', to: '2025-02-01' }
+    const asked = research(new Quiet(false), { ...OPTIONS, ...wish, forecast: ['variance:300d'], out: at('beyond') })
+    await expect(asked).rejects.toThrow(code('table-invalid'))
   })
 
   test('a horizon between the steps of the data is refused before they are recorded', async () => {

@@ -4,7 +4,7 @@
  * {@link investigate} has four parts, each a function that takes what those before it made: record, learn, trade, report.
  */
 
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { GimbalError } from '../core/errors.ts'
 import type { Artifact } from '../models/artifact.ts'
@@ -29,6 +29,8 @@ import {
   runResearch,
 } from './researchJob.ts'
 import { finalModel, register, trainingsOf, walkModelOf } from './researchModels.ts'
+import { holdResults, openResults, requireThreads } from './resultFolder.ts'
+import { riskFrom } from './runPlan.ts'
 import { openStudyData, type StudyData, type StudyDataOptions } from './studyData.ts'
 import {
   type FittedRegimes,
@@ -127,7 +129,8 @@ interface Traded {
 /**
  * From data to verdict. Undefined when it was interrupted: the ledger keeps every trial that was finished.
  *
- * @throws {GimbalError} whatever opening data, recording, learning and trading throw.
+ * @throws {GimbalError} `folder-busy` while another process writes to the same folder; whatever opening data, recording, learning
+ *   and trading throw.
  */
 export async function investigate(
   terminal: Terminal,
@@ -135,8 +138,23 @@ export async function investigate(
   signal: AbortSignal,
 ): Promise<Investigation | undefined> {
   const wish = wishOf(options)
-  mkdirSync(options.out, { recursive: true })
-  const ledgerPath = join(options.out, 'trials.jsonl')
+  const ledgerPath = openResults(options.out, options.models)
+  const release = holdResults(options.out)
+  try {
+    return await investigateHeld(terminal, options, wish, ledgerPath, signal)
+  } finally {
+    release()
+  }
+}
+
+/** The same, in a folder that is this process's alone. */
+async function investigateHeld(
+  terminal: Terminal,
+  options: ResearchOptions,
+  wish: Wish,
+  ledgerPath: string,
+  signal: AbortSignal,
+): Promise<Investigation | undefined> {
   const date = new Date().toISOString()
   const opened = options.holdOut ? openAsked(options, ledgerPath, date) : undefined
   const study = await openStudyData(terminal, options)
@@ -168,7 +186,14 @@ export async function investigate(
 /** @throws {GimbalError} `argument-invalid` for a wish that makes no sense whatever the data are. */
 function wishOf(options: ResearchOptions): Wish {
   const threads = wholeOption(options.threads, '--threads', 1)
+  requireThreads(threads)
+  riskFrom(options.risk)
   const questions = options.forecast.map(questionOf)
+  const twice = options.forecast.find((_, index) =>
+    questions.some((each, other) => other < index && sameQuestion(each, questions[index]!)),
+  )
+  if (twice !== undefined)
+    throw new GimbalError('argument-invalid', '--forecast asks the same question twice', { given: twice })
   const firstShare = shareOption(options.first, '--first', 0.05)
   const seed = wholeOption(options.seed, '--seed', 0)
   const cuts = wholeOption(options.check, '--check', 0)
@@ -354,9 +379,31 @@ function openAsked(options: ResearchOptions, ledgerPath: string, date: string): 
   const opener = { by: `gimbal research --out ${options.out}`, date }
   // The catalog's own list decides: a ledger is as many files as there are folders to write to. The run's ledger remembers, too.
   const kept = new TrialLedger(catalog.path(HOLD_OUT_OPENINGS))
-  const { sentence } = openHoldOut(catalog, kept, options.holdOut!, opener, options.again === true)
+  const { sentence } = rememberedIn(catalog, () =>
+    openHoldOut(catalog, kept, options.holdOut!, opener, options.again === true),
+  )
   openHoldOut(catalog, new TrialLedger(ledgerPath), options.holdOut!, opener, true)
   return sentence
+}
+
+/** An opening that cannot be written down does not happen: seen where nobody can tell, a hold-out would judge twice. */
+function rememberedIn<Opened>(catalog: Catalog, open: () => Opened): Opened {
+  try {
+    return open()
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (error instanceof GimbalError || code === undefined) throw error
+    throw new GimbalError(
+      'file-refused',
+      'The opening of a hold-out cannot be written down in its catalog, so no row of it is read',
+      {
+        path: catalog.path(HOLD_OUT_OPENINGS),
+        reason: message,
+        remedy: 'make the catalog writable, or copy it to where it is',
+      },
+      { cause: error },
+    )
+  }
 }
 
 /** As many samples as teach something: a fifth of the horizon for books, a quarter for bars; whole seconds or bars. */
@@ -374,6 +421,10 @@ export function requireGrid(questions: readonly Question[], stepUs: number): voi
       stepSeconds: stepUs / 1e6,
     })
   }
+}
+
+function sameQuestion(a: Question, b: Question): boolean {
+  return a.quantity === b.quantity && a.horizonUs === b.horizonUs
 }
 
 /** Reads `variance:1h`. @throws {GimbalError} `argument-invalid`. */

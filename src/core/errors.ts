@@ -19,6 +19,7 @@ export type ErrorCode =
   | 'file-missing'
   | 'file-refused'
   | 'fit-failed'
+  | 'folder-busy'
   | 'format-unknown'
   | 'hold-out-closed'
   | 'hold-out-invalid'

@@ -91,6 +91,12 @@ export function walkOf(
   const lengthUs = timesUs[samples - 1]! - timesUs[0]!
   if (samples * firstShare < 200 || samples * (1 - firstShare) < windows)
     throw new GimbalError('table-invalid', 'Too few samples for a walk-forward', { samples, firstShare, windows })
+  if (labels.endsUs.every(Number.isNaN))
+    throw new GimbalError(
+      'table-invalid',
+      'No sample has a label: the data are shorter than the horizon, or do not hold what it measures',
+      { samples, seconds: lengthUs / 1e6 },
+    )
   return splitWalk(
     { timesUs, endsUs: labels.endsUs },
     {

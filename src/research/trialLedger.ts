@@ -22,6 +22,7 @@ import {
   readFileSync,
   readSync,
   rmSync,
+  statSync,
   writeFileSync,
   writeSync,
 } from 'node:fs'
@@ -263,6 +264,10 @@ export class TrialLedger {
 
   #read(): readonly Line[] {
     if (!existsSync(this.#path)) return []
+    if (statSync(this.#path).isDirectory())
+      throw new GimbalError('ledger-invalid', 'A ledger of trials is a file, and this is a folder', {
+        file: this.#path,
+      })
     const texts = readFileSync(this.#path, 'utf8').split('\n')
     // What follows the last newline is a line still being written, or torn by a crash before it counted.
     texts.pop()

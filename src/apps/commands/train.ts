@@ -1,6 +1,5 @@
 /** @file `gimbal train`: search for a learner inside the first part of the history, judge it on the rest, keep the model. */
 
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { GimbalError } from '../../core/errors.ts'
 import { TreeThreads } from '../../models/trees/treeThreads.ts'
@@ -17,6 +16,7 @@ import { questionOf, requireGrid, samplingFor } from '../investigation.ts'
 import { wallClockUs } from '../paper.ts'
 import { forecastFamily, forecastTrial, startColumns } from '../researchJob.ts'
 import { finalModel, register, trainingsOf } from '../researchModels.ts'
+import { openResults, requireThreads } from '../resultFolder.ts'
 import { openStudyData, type StudyDataOptions } from '../studyData.ts'
 import { recordWithRegimes, turbulenceModels, turbulenceNote } from '../studyRegimes.ts'
 import { count, EXIT, interruptible, lengthOption, shareOption, type Terminal, wholeOption } from '../terminal.ts'
@@ -58,8 +58,9 @@ export async function train(terminal: Terminal, options: TrainOptions): Promise<
       asked: options.method,
       known: 'random, tpe',
     })
-  mkdirSync(options.out, { recursive: true })
-  const ledger = new TrialLedger(join(options.out, 'trials.jsonl'))
+  requireThreads(threads)
+  const ledger = new TrialLedger(openResults(options.out, options.models))
+  const store = openDatasetStore(options.data ?? join(options.out, 'datasets'), storageAccess())
   const study = await openStudyData(terminal, options)
   const samplingUs = everyUs ?? samplingFor(study, question.horizonUs)
   const stepUs = study.barUs || Math.min(1_000_000, question.horizonUs)
@@ -70,8 +71,6 @@ export async function train(terminal: Terminal, options: TrainOptions): Promise<
       const recorded = await recordWithRegimes(terminal, study, options, wish, { firstShare, seed }, signal)
       if (!recorded) throw new Interrupted()
       const { dataset, regimes } = recorded
-      const place = options.data ?? join(options.out, 'datasets')
-      const store = openDatasetStore(place, storageAccess())
       const file = join(options.out, 'datasets', `${dataset.hash}.dataset`)
       saveDataset(dataset, file)
       await store.publish(file)

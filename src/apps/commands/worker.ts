@@ -7,7 +7,7 @@ import { openDatasetStore, type StorageAccess } from '../../research/search/data
 import { serveTrials } from '../../research/search/queueWorker.ts'
 import { ThreadRunner } from '../../research/search/threads.ts'
 import { wallClockUs } from '../paper.ts'
-import { count, EXIT, numberOption, type Terminal } from '../terminal.ts'
+import { count, EXIT, numberOption, type Terminal, wholeOption } from '../terminal.ts'
 import { gimbalVersion } from '../version.ts'
 
 interface WorkerOptions {
@@ -45,7 +45,7 @@ export function queueAddress(option: string | undefined): string {
 
 export async function worker(terminal: Terminal, options: WorkerOptions): Promise<number> {
   const url = queueAddress(options.queue)
-  const threads = numberOption(options.concurrency ?? `${availableParallelism()}`, '--concurrency', 1)
+  const threads = wholeOption(options.concurrency ?? `${availableParallelism()}`, '--concurrency', 1)
   const seconds = options.seconds === undefined ? undefined : numberOption(options.seconds, '--seconds', 0)
   const datasets = options.data === undefined ? undefined : openDatasetStore(options.data, storageAccess())
   const clock = {
