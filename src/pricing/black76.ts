@@ -136,6 +136,12 @@ function sound(
 ): boolean {
   return (
     (right === 1 || right === -1) &&
+    // Text and null compare as the numbers they look like.
+    typeof forward === 'number' &&
+    typeof strike === 'number' &&
+    typeof years === 'number' &&
+    typeof volatility === 'number' &&
+    typeof rate === 'number' &&
     forward > 1e-100 &&
     strike > 1e-100 &&
     forward < 1e100 &&
@@ -395,11 +401,16 @@ function evaluateTerms(terms: OptionTerms, row: Float64Array): number {
 function placeAlone({ right, forward, strike, years, volatility, rate = 0 }: OptionTerms): void {
   // A right that is no sign must not become one by being cut to eight bits.
   ALONE.right[0] = right === 1 || right === -1 ? right : 0
-  ALONE.forward[0] = forward
-  ALONE.strike[0] = strike
-  ALONE.years[0] = years
-  ALONE.volatility[0] = volatility
-  ALONE.rate[0] = rate
+  ALONE.forward[0] = numeral(forward)
+  ALONE.strike[0] = numeral(strike)
+  ALONE.years[0] = numeral(years)
+  ALONE.volatility[0] = numeral(volatility)
+  ALONE.rate[0] = numeral(rate)
+}
+
+/** NaN for text and null, which a column would take for the numbers they look like. */
+function numeral(value: number): number {
+  return typeof value === 'number' ? value : Number.NaN
 }
 
 /** Columns for the price and the five Greeks everybody asks for, as in {@link Black76Greeks}. */
@@ -636,9 +647,9 @@ export interface BlackScholesGreeks extends Omit<Black76Greeks, 'rho' | 'deltaPr
  */
 export function blackScholes(terms: SpotOptionTerms): BlackScholesGreeks {
   const { right, spot, strike, years, volatility, rate = 0, yield: carry = 0 } = terms
-  const drift = rate - carry
+  const drift = numeral(rate) - numeral(carry)
   const growth = Math.exp(drift * years)
-  const forward = spot * growth
+  const forward = numeral(spot) * growth
   const onForward = { right, forward, strike, years, volatility, rate }
   if (!sound(right, forward, strike, years, volatility, rate)) refuse(onForward, PriceStatus.INPUT_INVALID)
   placeAlone(onForward)

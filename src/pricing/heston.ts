@@ -80,8 +80,15 @@ const EVALUATIONS_MAX = 500_000
 /** Error of the integral with which there is no price. */
 const ERROR_MAX = 1e-9
 
-/** Mean total variance ∫E[v]dt over `years`. */
+/** Mean total variance ∫E[v]dt over `years`. @throws {GimbalError} `argument-invalid` for figures below 0 or that are none. */
 export function hestonMeanVariance({ v0, kappa, theta }: HestonModel, years: number): number {
+  if (![v0, kappa, theta, years].every((figure) => Number.isFinite(figure) && figure >= 0))
+    throw new GimbalError('argument-invalid', 'No mean variance: figures must be at least 0', {
+      v0,
+      kappa,
+      theta,
+      years,
+    })
   const fall = kappa * years
   // (1 − e^(−κT))/κ, which tends to T.
   const weight = fall === 0 ? years : -Math.expm1(-fall) / kappa

@@ -323,7 +323,8 @@ function solve(right: number, forward: number, strike: number, years: number, pr
 export function impliedVolatility(option: QuotedOption): number {
   const { right, forward, strike, years, price, rate = 0 } = option
   const undiscounted = rate === 0 ? price : price * Math.exp(rate * years)
-  let status = statusOf(right, forward, strike, years, undiscounted)
+  const numbers = [forward, strike, years, price, rate].every((value) => typeof value === 'number')
+  let status = numbers ? statusOf(right, forward, strike, years, undiscounted) : VolatilityStatus.INPUT_INVALID
   if (status === VolatilityStatus.AT_INTRINSIC) return 0
   if (status === VolatilityStatus.SOLVED) {
     const volatility = solve(right, forward, strike, years, undiscounted)

@@ -93,7 +93,7 @@ export function lossVersusRebalancing(range: PoolRange, price: number, volatilit
  * @param blocksPerYear λ.
  */
 export function arbitrageShare(feeLog: number, blocksPerYear: number, volatility: number): number {
-  if (!(feeLog >= 0 && blocksPerYear > 0 && volatility > 0))
+  if (!(feeLog >= 0 && blocksPerYear > 0 && volatility > 0 && Number.isFinite(feeLog + blocksPerYear + volatility)))
     throw new GimbalError('argument-invalid', 'Fee, blocks and volatility must not be negative', {
       feeLog,
       blocksPerYear,
@@ -143,7 +143,16 @@ export interface PoolTrading {
 
 /** @throws {GimbalError} `argument-invalid`. */
 function requireTrading({ fee, volumePerYear, poolLiquidity }: PoolTrading): void {
-  if (!(fee >= 0 && fee < 1 && volumePerYear >= 0 && volumePerYear < Number.POSITIVE_INFINITY && poolLiquidity > 0))
+  if (
+    !(
+      fee >= 0 &&
+      fee < 1 &&
+      volumePerYear >= 0 &&
+      volumePerYear < Number.POSITIVE_INFINITY &&
+      poolLiquidity > 0 &&
+      poolLiquidity < Number.POSITIVE_INFINITY
+    )
+  )
     throw new GimbalError('argument-invalid', 'Fees need a fee below 1, a volume and liquidity above 0', {
       fee,
       volumePerYear,

@@ -102,6 +102,17 @@ export function powerPerpetual(terms: PowerTerms, market: PowerMarket): PowerGre
   // What a unit costs a year, as a fraction of its price.
   const funding = (power - 1) * (rate + 0.5 * power * volatility * volatility)
   const price = index * Math.exp(periodYears * funding)
+  if (!Number.isFinite(price))
+    throw new GimbalError(
+      'argument-invalid',
+      'A power perpetual of these figures is worth more than a number can say',
+      {
+        spot,
+        normalisation,
+        volatility,
+        rate,
+      },
+    )
   // ∂ of the exponent by σ.
   const lean = periodYears * (power - 1) * power * volatility
   const fundingLean = (power - 1) * power * volatility
@@ -146,6 +157,7 @@ export function powerImpliedVolatility(
 ): number {
   if (terms.power === 1) throw new GimbalError('argument-invalid', 'A power of 1 tells no volatility', { power: 1 })
   const { price, spot, normalisation, rate = 0 } = market
+  if (!Number.isFinite(rate)) throw new GimbalError('argument-invalid', 'The rate must be a number', { rate })
   const carry = Math.log(powerRatio(terms, price, spot, normalisation)) / (terms.periodYears * (terms.power - 1))
   const variance = (2 * (carry - rate)) / terms.power
   return variance >= 0 ? Math.sqrt(variance) : Number.NaN
@@ -166,6 +178,7 @@ export function powerFundingRate(terms: PowerTerms, ratio: number): number {
  */
 export function nextNormalisation(terms: PowerTerms, normalisation: number, ratio: number, years: number): number {
   requirePositive({ normalisation })
-  if (!(years >= 0)) throw new GimbalError('argument-invalid', 'Time does not run backwards', { years })
+  if (!(years >= 0 && years < Number.POSITIVE_INFINITY))
+    throw new GimbalError('argument-invalid', 'Time does not run backwards', { years })
   return normalisation * Math.exp(-powerFundingRate(terms, ratio) * years)
 }

@@ -151,7 +151,8 @@ function solveThree(matrix: Float64Array, right: Float64Array): boolean {
  * α, ρ and ν through volatilities at a given β, by Levenberg and Marquardt's method on ln α, artanh ρ, ln ν.
  *
  * @param weight Of each distance; all 1 when absent.
- * @throws {GimbalError} `argument-invalid` for fewer than three strikes or figures that are no numbers above 0.
+ * @throws {GimbalError} `argument-invalid` for fewer than three strikes or figures that are no numbers above 0; `fit-failed` where
+ *   the expansion has no figure for them.
  */
 export function fitSabr(
   beta: number,
@@ -163,10 +164,15 @@ export function fitSabr(
 ): SabrFit {
   const rows = strike.length
   let nearest = 0
-  let sound = rows >= 3 && forward > 0 && years > 0 && beta >= 0 && beta <= 1
+  let sound = rows >= 3 && forward > 0 && years > 0 && forward + years < 1e100 && beta >= 0 && beta <= 1
   let weights = 0
   for (let i = 0; i < rows; i++) {
-    sound &&= strike[i]! > 0 && volatility[i]! > 0 && weight[i]! >= 0 && strike[i]! + volatility[i]! < 1e100
+    sound &&=
+      strike[i]! > 0 &&
+      volatility[i]! > 0 &&
+      weight[i]! >= 0 &&
+      weight[i]! < 1e100 &&
+      strike[i]! + volatility[i]! < 1e100
     weights += weight[i]! * weight[i]!
     if (Math.abs(strike[i]! - forward) < Math.abs(strike[nearest]! - forward)) nearest = i
   }
@@ -220,6 +226,8 @@ export function fitSabr(
       if (done) break
     } else damping *= 6
   }
+  if (!Number.isFinite(cost))
+    throw new GimbalError('fit-failed', 'No SABR smile is near these volatilities', { rows, forward, years, beta })
   return {
     sabr: { alpha: Math.exp(x[0]!), beta, rho: Math.tanh(x[1]!), nu: Math.exp(x[2]!) },
     distance: Math.sqrt(cost / weights),

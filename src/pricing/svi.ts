@@ -28,7 +28,8 @@ export function sviLeastVariance({ a, b, rho, sigma }: RawSvi): number {
 /** @throws {GimbalError} `argument-invalid` unless it is a slice whose variance is nowhere negative. */
 export function requireSvi(slice: RawSvi): void {
   const { a, b, rho, m, sigma } = slice
-  const finite = Number.isFinite(a) && Number.isFinite(b) && Number.isFinite(m) && Number.isFinite(sigma)
+  const finite =
+    Number.isFinite(a) && Number.isFinite(b) && Number.isFinite(rho) && Number.isFinite(m) && Number.isFinite(sigma)
   if (finite && b >= 0 && rho >= -1 && rho <= 1 && sigma > 0 && sviLeastVariance(slice) >= 0) return
   throw new GimbalError('argument-invalid', 'Not a slice: b >= 0, |rho| <= 1, sigma > 0, variance nowhere negative', {
     a,

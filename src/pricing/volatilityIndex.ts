@@ -87,7 +87,7 @@ export function listedVariance({ strike, call, put, forward, years }: ListedStri
   for (let i = 0; i < strike.length; i++) {
     const at = strike[i]!
     const price = at < centre ? put[i]! : at > centre ? call[i]! : 0.5 * (call[i]! + put[i]!)
-    if (price > 0) priced.push({ strike: at, price })
+    if (price > 0 && price < Number.POSITIVE_INFINITY) priced.push({ strike: at, price })
   }
   const below = priced.findIndex((one) => one.strike === centre)
   if (below < 2 || priced.length - below < 3)
