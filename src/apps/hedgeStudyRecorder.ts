@@ -6,7 +6,8 @@
  * and what volatility did in the meantime is the vega of the step in which it is told. Curves, their variance and margins are taken
  * at chains, where marks are the venue's.
  *
- * An option that is settled is taken to its payoff by the explanation itself, at the price the venue settled it at.
+ * An option that is settled is taken to its payoff by the explanation itself, at the price the venue settled it at: the index last
+ * told with that very option, which of an option missing from the last chains is an older one.
  */
 
 import { HOUR_US, isoDay } from '../core/clock.ts'
@@ -180,7 +181,7 @@ export class HedgeRecorder implements Observer {
     if (event.kind === 'settlement' && instrument !== undefined) {
       const { index, forward } = this.#parts.markets[event.instrument]!
       const price = index > 0 ? index : forward
-      this.#settled.set(`${instrument.spec.base} ${instrument.expiryUs}`, price)
+      this.#settled.set(instrument.id, price)
       return
     }
     const account = this.#account(at.book, instrument?.venue ?? at.book.accounts[0]!.venue)
@@ -242,7 +243,7 @@ export class HedgeRecorder implements Observer {
         trades: this.#trades,
         flows: this.#flows,
         after: now.book,
-        settlement: (asset, expiryUs) => this.#settled.get(`${asset} ${expiryUs}`),
+        settlement: (_asset, _expiryUs, name) => (name === undefined ? undefined : this.#settled.get(name)),
       })
       // What trades and flows made of the book, against what the ledger says: the book handed in as `after` must change nothing.
       const booked = explained.profit + explained.deposits - explained.parts.unbooked

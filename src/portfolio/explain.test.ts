@@ -163,6 +163,19 @@ describe('an option that expires within the day', () => {
     }
   })
 
+  test('a venue that settles two options of one expiry at what it last heard with each is believed of each', () => {
+    const expiryUs = NOW_US + DAY_US / 2
+    const each = (instrument: string): OptionPosition => ({ ...call, strike: 90_000, expiryUs, instrument, entry: 0 })
+    const prices: Record<string, number> = { heard: 91_000, silent: 90_400 }
+    const explained = explainProfit({
+      book: holding(each('heard'), each('silent')),
+      from: market(),
+      to: later(),
+      settlement: (_asset, _expiryUs, instrument) => prices[instrument!],
+    })
+    expect(explained.valueAfter).toBeCloseTo(10 * (1_000 + 400), 8)
+  })
+
   test('is cash from the first market at or after its expiry on, and a settlement price goes before that', () => {
     const noon = market({ timeUs: NOW_US + DAY_US / 2, spot: { BTC: 91_000, ETH: 3_000 } })
     const to = later({ spot: { BTC: 95_000, ETH: 3_000 } })

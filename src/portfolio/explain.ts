@@ -115,8 +115,11 @@ export interface ExplainRequest {
   readonly flows?: readonly CashFlow[]
   /** Where Greeks are taken: see the header. `average` when absent. */
   readonly greeks?: 'start' | 'end' | 'average'
-  /** Settlement price by asset and expiry, dollars per unit; where absent or undefined: spot of the first market at or after it. */
-  readonly settlement?: (asset: string, expiryUs: number) => number | undefined
+  /**
+   * Settlement price by asset and expiry, dollars per unit; where absent or undefined: spot of the first market at or after it. The
+   * instrument is told where the position names one: a venue settles each at what it last heard with it.
+   */
+  readonly settlement?: (asset: string, expiryUs: number, instrument: string | undefined) => number | undefined
   /** The book as it is at `to`, where known: what it is worth beyond what was told becomes `unbooked`. */
   readonly after?: Book
 }
@@ -352,11 +355,11 @@ class Explainer {
   /** Takes a dated position to its settlement and holds the cash. */
   #expire(item: Item, position: Dated, left: MarketView, right: MarketView): void {
     const { row } = item
-    const { asset, expiryUs, settle } = position
+    const { asset, expiryUs, settle, instrument } = position
     const before = positionValue(position, row.venue, left)
     const late = expiryUs! <= left.timeUs
     const market = late ? left : right
-    const price = this.#request.settlement?.(asset, expiryUs!) ?? market.spot(asset)
+    const price = this.#request.settlement?.(asset, expiryUs!, instrument) ?? market.spot(asset)
     const units = settlementUnits(position, price)
     const value = units * market.spot(settle)
     if (!Number.isFinite(before + value + units * right.spot(settle))) {
