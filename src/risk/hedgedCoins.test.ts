@@ -95,6 +95,20 @@ test('a hedge opened after the coins had fallen is excused for what they win bac
   expect(gate.latched).toEqual([])
 })
 
+test('what coins gained between two trades excuses nothing of the second', () => {
+  const { gate, mark, fill } = desk()
+  mark(PERP, 50_000)
+  fill(PERP, BID, 1, 50_000)
+  fill(PERP, ASK, 1, 50_000)
+  for (let price = 51_000; price <= 70_000; price += 1_000) mark(PERP, price)
+  fill(PERP, BID, 20, 70_000)
+  // Two coins bought at 70,000 lose 8,000 of 150,000 dollars.
+  mark(PERP, 67_000)
+  expect(gate.latched).toEqual([])
+  mark(PERP, 66_000)
+  expect(gate.latched).toMatchObject([{ breaker: 'trade-loss' }])
+})
+
 test('what an option lost in coins is counted once, at the price of today', () => {
   const { gate, mark, fill } = desk()
   mark(PERP, 50_000)

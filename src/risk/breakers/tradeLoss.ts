@@ -34,10 +34,9 @@ export class TradeLoss {
     if (before === 0) {
       this.measured = 0
       // While flat the base follows the profit, so the fee that opens a trade belongs to that trade.
-      if (lots === 0 || Number.isNaN(this.#base)) {
-        this.#base = profit
-        this.#baseCoins = coins
-      }
+      if (lots === 0 || Number.isNaN(this.#base)) this.#base = profit
+      // What coins gained before the trade, however long nobody looked, excuses nothing of it.
+      this.#baseCoins = coins
       this.#equity = equity
       if (lots === 0) return false
     }
