@@ -14,7 +14,7 @@ import { positionValue } from '../../portfolio/valuation.ts'
 import { closingCost } from './closingCost.ts'
 import { HeldAccount } from './heldBook.ts'
 import { assess, marginRatio } from './marginRatio.ts'
-import type { StressMoment } from './stressMoment.ts'
+import { isolatedDollars, type StressMoment } from './stressMoment.ts'
 import { termsOf } from './stressSettings.ts'
 
 /** A loan is called again and again until it is sound; each call halves it at least, so more would be dust. */
@@ -112,6 +112,10 @@ function takeOver(moment: StressMoment, account: HeldAccount, report: MarginRepo
   const apart = account.positions.filter(isolated)
   const own = new Set(apart.map((position) => positionName(position, account.venue)))
   const cross = broken.filter(({ name }) => !own.has(name))
+  let beyond = 0
+  for (const position of apart)
+    if (names.has(positionName(position, account.venue)))
+      beyond += Math.min(0, isolatedDollars(position, account.venue, moment.market) ?? 0)
   account.positions = account.positions.filter((position) =>
     isolated(position) ? !names.has(positionName(position, account.venue)) : cross.length === 0,
   )
@@ -121,9 +125,13 @@ function takeOver(moment: StressMoment, account: HeldAccount, report: MarginRepo
   }
   const lost = before - account.value(moment.market)
   const { recourse } = termsOf(moment.settings, account.margin)
-  if (lost >= 0) moment.book.losses.liquidation += lost
-  else if (recourse) account.debit(-lost, moment.market)
-  else moment.book.losses.writtenOff += lost
+  // What an isolated position owes beyond its own margin is asked of nobody, whatever the venue may ask of the rest.
+  moment.book.losses.writtenOff += beyond
+  const rest = lost - beyond
+  if (rest >= 0) moment.book.losses.liquidation += rest
+  else if (recourse) account.debit(-rest, moment.market)
+  else moment.book.losses.writtenOff += rest
+  account.cover(moment.market)
   moment.note('taken-over', account.venue, [...names].join(', '), lost, why)
 }
 

@@ -60,7 +60,7 @@ const LASTING: ReadonlySet<CascadeEventKind> = new Set([
 ])
 
 /** What an isolated position is worth with the margin set aside for it, dollars; undefined for one that is not isolated. */
-function isolatedDollars(position: Position, venue: string, market: MarketView): number | undefined {
+export function isolatedDollars(position: Position, venue: string, market: MarketView): number | undefined {
   if (!('isolatedMargin' in position) || position.isolatedMargin === undefined) return undefined
   return positionValue(position, venue, market) + position.isolatedMargin * market.spot(position.settle)
 }
@@ -179,8 +179,10 @@ export class StressMoment {
     const depth = this.market.liquidity(venue, asset)?.depth
     if (impactShare === 0 || dollars === 0 || depth === undefined) return
     const before = this.value()
-    // A percent of price for `depth` dollars; no sale pushes a price below zero, being a move of its logarithm.
-    this.pushed.set(asset, (this.pushed.get(asset) ?? 0) + (impactShare * 0.01 * dollars) / depth)
+    // A percent of price for `depth` dollars, as the cost of buying grows; a sale divides by what a purchase multiplies by, so that it
+    // never pushes a price to zero, nor a book of no depth anything to infinity.
+    const move = (impactShare * 0.01 * Math.abs(dollars)) / depth
+    this.pushed.set(asset, (this.pushed.get(asset) ?? 0) + Math.sign(dollars) * Math.log1p(move))
     this.book.losses.impact += before - this.value()
   }
 }
