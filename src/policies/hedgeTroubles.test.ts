@@ -13,7 +13,7 @@ import { DAY_US, HOUR_US, MINUTE_US, SECOND_US } from '../core/clock.ts'
 import { Engine } from '../engine/engine.ts'
 import { NoJournal } from '../journal/journal.ts'
 import { Instrument, Universe } from '../market/instrument.ts'
-import type { AccountEvent, Order } from '../market/order.ts'
+import type { AccountEvent, Intent, Order } from '../market/order.ts'
 import { Flag, Kind } from '../market/tape.ts'
 import { DEFAULT_RISK } from '../risk/riskConfig.ts'
 import { RiskGate } from '../risk/riskGate.ts'
@@ -117,19 +117,28 @@ function rig(given: Record<string, string | number>, breakers: boolean) {
         orders.push(order)
         judge(order)
       },
+      onRefusal(intent, policy) {
+        if (policy >= 0) requireSense(intent)
+      },
     },
   }) // biome-ignore format: the engine
   venue.drive(engine)
 
+  /** What the hedger wants, let through or not: the gate is no excuse. */
+  function requireSense({ instrument, lots, tick }: Intent): void {
+    const market = engine.markets[instrument]!
+    expect(HEDGES).toContain(instrument)
+    expect(Number.isSafeInteger(lots) && lots > 0).toBe(true)
+    expect(Number.isSafeInteger(tick)).toBe(true)
+    expect(market.down || market.book.status !== 'live').toBe(false)
+  }
+
   /** Each order of the hedger, as it leaves. */
   function judge(order: Order): void {
     if (order.policy < 0) return
+    requireSense(order)
     const market = engine.markets[order.instrument]!
     const { instrument } = market
-    expect(HEDGES).toContain(order.instrument)
-    expect(Number.isSafeInteger(order.lots) && order.lots > 0).toBe(true)
-    expect(Number.isSafeInteger(order.tick)).toBe(true)
-    expect(market.down || market.book.status !== 'live').toBe(false)
     const price = market.referenceTick * instrument.ticks.size
     expect(price).toBeGreaterThan(0)
     const dollars = order.lots * instrument.lots.size * price
