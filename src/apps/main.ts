@@ -217,7 +217,9 @@ export function buildProgram(): Command {
     )
     .addOption(new Option('--risk <key=value>', RISK_OPTION).argParser(collect).default([], 'defaults'))
     .addOption(
-      new Option('--margin <venue=engine>', MARGIN_OPTION).argParser(collect).default([], 'the venue’s own rules'),
+      new Option('--margin <venue=engine>', MARGIN_OPTION)
+        .argParser(collect)
+        .default([], 'the venue’s own rules, else the tiers it lists'),
     )
     .addOption(
       new Option('--model <name>', 'model to trade on, by name or identity; repeatable')
@@ -475,7 +477,9 @@ export function buildProgram(): Command {
     )
     .addOption(new Option('--risk <key=value>', RISK_OPTION).argParser(collect).default([], 'defaults'))
     .addOption(
-      new Option('--margin <venue=engine>', MARGIN_OPTION).argParser(collect).default([], 'the venue’s own rules'),
+      new Option('--margin <venue=engine>', MARGIN_OPTION)
+        .argParser(collect)
+        .default([], 'the venue’s own rules, else the tiers it lists'),
     )
     .option('--catalog <dir>', 'catalog the venue plays; its generated market when absent')
     .addOption(
