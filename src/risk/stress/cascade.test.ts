@@ -216,13 +216,13 @@ describe('to the cent', () => {
   })
 
   test('our own selling pushes what we still hold, and half of it comes back in a half-life', () => {
-    // 27,450 sold into a depth of 1,000,000 a percent: 0.5 × 0.01 × 0.02745 of a log move stays on the 10 ETH in the wallet.
+    // 27,450 sold into a depth of 1,000,000 a percent: the price is divided by 1 + 0.5 × 0.01 × 0.02745 for the 10 ETH in the wallet.
     const held = book(trader(3000, perp('ETH', 10)), { venue: 'cold', balances: { ETH: 10 }, positions: [] })
     const settings = { impactShare: 0.5, impactHalfLifeUs: 10 * MINUTE_US, routes: [], hedges: [] }
     const once = run(held, 'spot ETH -8.5%', { settings })
-    expect(once.losses.impact).toBeCloseTo(27_450 * (1 - Math.exp(-0.5 * 0.01 * 0.02745)), 6)
+    expect(once.losses.impact).toBeCloseTo(27_450 * (1 - 1 / (1 + 0.5 * 0.01 * 0.02745)), 6)
     const later = run(held, 'hold 10m, spot ETH -8.5%', { settings })
-    expect(later.losses.impact).toBeCloseTo(27_450 * (1 - Math.exp(-0.25 * 0.01 * 0.02745)), 6)
+    expect(later.losses.impact).toBeCloseTo(27_450 * (1 - 1 / Math.sqrt(1 + 0.5 * 0.01 * 0.02745)), 6)
   })
 
   test('an option that expires on the way is paid out', () => {

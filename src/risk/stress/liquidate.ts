@@ -8,7 +8,7 @@
 import type { LendingPosition, Position } from '../../portfolio/book.ts'
 import { aaveCloseFactor } from '../../portfolio/margin/aaveV3.ts'
 import type { MarginReport } from '../../portfolio/margin/marginEngine.ts'
-import { positionName } from '../../portfolio/margin/marginReport.ts'
+import { placedName } from '../../portfolio/margin/marginReport.ts'
 import type { MarketView } from '../../portfolio/marketView.ts'
 import { positionValue } from '../../portfolio/valuation.ts'
 import { closingCost } from './closingCost.ts'
@@ -110,14 +110,14 @@ function takeOver(moment: StressMoment, account: HeldAccount, report: MarginRepo
   const before = account.value(moment.market)
   const isolated = (position: Position) => 'isolatedMargin' in position && position.isolatedMargin !== undefined
   const apart = account.positions.filter(isolated)
-  const own = new Set(apart.map((position) => positionName(position, account.venue)))
+  const own = new Set(apart.map((position) => placedName(position, account.venue)))
   const cross = broken.filter(({ name }) => !own.has(name))
   let beyond = 0
   for (const position of apart)
-    if (names.has(positionName(position, account.venue)))
+    if (names.has(placedName(position, account.venue)))
       beyond += Math.min(0, isolatedDollars(position, account.venue, moment.market) ?? 0)
   account.positions = account.positions.filter((position) =>
-    isolated(position) ? !names.has(positionName(position, account.venue)) : cross.length === 0,
+    isolated(position) ? !names.has(placedName(position, account.venue)) : cross.length === 0,
   )
   for (const { currency } of cross) {
     if (currency === 'USD') for (const held of Object.keys(account.balances)) account.balances[held] = 0

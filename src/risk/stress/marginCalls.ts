@@ -150,6 +150,7 @@ function send(moment: StressMoment, source: HeldAccount, target: HeldAccount, ne
   if (!(dollars > gas + route.fee))
     return most > gas + route.fee ? `${source.venue} needs it itself` : 'it costs more than it brings'
   source.balances[currency] = source.balances[currency]! - (dollars + gas + route.fee) / price
+  source.cover(market)
   moment.book.losses.gas += gas
   moment.book.losses.transfers += route.fee
   need.dollars -= dollars

@@ -3,7 +3,7 @@
 import type { Position } from '../../portfolio/book.ts'
 import type { MarginReport } from '../../portfolio/margin/marginEngine.ts'
 import type { MarketView } from '../../portfolio/marketView.ts'
-import { positionName } from '../../portfolio/positionGreeks.ts'
+import { positionName } from '../../portfolio/book.ts'
 import { positionValue } from '../../portfolio/valuation.ts'
 import { closingCost } from './closingCost.ts'
 import { type HeldAccount, type HeldBook, scaled } from './heldBook.ts'

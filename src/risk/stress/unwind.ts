@@ -2,7 +2,8 @@
 
 import { dollarLike } from '../../market/instrument.ts'
 import type { FuturePosition, LendingPosition, Position } from '../../portfolio/book.ts'
-import { positionGreeks, positionName } from '../../portfolio/positionGreeks.ts'
+import { positionName } from '../../portfolio/book.ts'
+import { positionGreeks } from '../../portfolio/positionGreeks.ts'
 import { futureMark, positionValue } from '../../portfolio/valuation.ts'
 import type { FlattenLeaves } from '../riskConfig.ts'
 import { underlyingOf } from '../underlying.ts'
