@@ -8,7 +8,7 @@ import type { Book, Position, VenueAccount } from '../portfolio/book.ts'
 import { futureProfit } from '../portfolio/margin/deribitStandard.ts'
 import { liquidationDistance, liquidationPrices } from '../portfolio/margin/liquidation.ts'
 import type { MarginEngine, MarginLine, MarginPool } from '../portfolio/margin/marginEngine.ts'
-import { marginReport, pooled, positionName, refusePosition } from '../portfolio/margin/marginReport.ts'
+import { marginReport, placedName, pooled, refusePosition } from '../portfolio/margin/marginReport.ts'
 import { marginEngine } from '../portfolio/margin/registry.ts'
 import { WatchedView } from '../portfolio/margin/watchedView.ts'
 import type { MarketView } from '../portfolio/marketView.ts'
@@ -43,7 +43,7 @@ export function tierMargin(universe: Universe): MarginEngine {
         const sum = pool(position.settle)
         sum.equity += futureProfit(position, price)
         sum.lines.push({
-          what: positionName(position, account.venue),
+          what: placedName(position, account.venue),
           initial:
             initialMarginAtoms(instrument, price, lots, Number.POSITIVE_INFINITY, price) /
             atomsPerUnit(position.settle),

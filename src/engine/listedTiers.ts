@@ -12,7 +12,7 @@ import { dollarLike, type MarginTier, type Universe } from '../market/instrument
 import type { VenueAccount } from '../portfolio/book.ts'
 import { futureProfit } from '../portfolio/margin/deribitStandard.ts'
 import type { MarginEngine, MarginLine, MarginReport } from '../portfolio/margin/marginEngine.ts'
-import { marginReport, pooled, positionName, refusePosition } from '../portfolio/margin/marginReport.ts'
+import { marginReport, placedName, pooled, refusePosition } from '../portfolio/margin/marginReport.ts'
 import { WatchedView } from '../portfolio/margin/watchedView.ts'
 import type { MarketView } from '../portfolio/marketView.ts'
 import { futureMark } from '../portfolio/valuation.ts'
@@ -67,7 +67,7 @@ export function listedTiers(universe: Universe): MarginEngine {
         pools.set(position.settle, pool)
         pool.equity += futureProfit(position, mark)
         pool.lines.push({
-          what: positionName(position, venue),
+          what: placedName(position, venue),
           initial: inCurrency * tierFraction(tiers, notional, ({ leverageMax }) => 1 / leverageMax),
           maintenance: inCurrency * tierFraction(tiers, notional, ({ maintenanceRate }) => maintenanceRate),
         })

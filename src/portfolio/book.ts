@@ -8,7 +8,11 @@
  * otherwise. Positive is bought, lent or supplied; negative is sold; debts are positions of their own.
  */
 
+import { isoDay } from '../core/clock.ts'
 import type { Right } from '../pricing/right.ts'
+
+/** The last moment a date can be written of, microseconds since 1970. */
+export const TIME_MAX_US = 8.64e21
 
 interface Held {
   /** Base asset by its symbol: `BTC`. What prices come from and Greeks are summed over. */
@@ -122,4 +126,25 @@ export interface Transfer {
 export interface Book {
   readonly accounts: readonly VenueAccount[]
   readonly inTransit: readonly Transfer[]
+}
+
+/** `2026-01-30`; the figure itself where it is no time. */
+function dayOf(timeUs: number): string {
+  return Math.abs(timeUs) <= TIME_MAX_US ? isoDay(timeUs) : String(timeUs)
+}
+
+/** A position's name in reports: its instrument's, else what it is. */
+export function positionName(position: Position): string {
+  if (position.instrument !== undefined) return position.instrument
+  const { kind, asset } = position
+  switch (position.kind) {
+    case 'option':
+      return `${asset} ${dayOf(position.expiryUs)} ${position.strike} ${position.right > 0 ? 'call' : 'put'}`
+    case 'future':
+      return `${asset} ${position.expiryUs === undefined ? '' : dayOf(position.expiryUs)} future`
+    case 'pool':
+      return `${asset}/${position.quote} pool ${position.lower} to ${position.upper}`
+    default:
+      return `${asset} ${kind}`
+  }
 }

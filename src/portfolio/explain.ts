@@ -24,8 +24,9 @@
 import { GimbalError } from '../core/errors.ts'
 import { dollarLike } from '../market/instrument.ts'
 import type { Book, FuturePosition, OptionPosition, Position } from './book.ts'
+import { positionName } from './book.ts'
 import type { MarketView } from './marketView.ts'
-import { missingPrices, noPositionGreeks, type PositionGreeks, positionGreeks, positionName } from './positionGreeks.ts'
+import { missingPrices, noPositionGreeks, type PositionGreeks, positionGreeks } from './positionGreeks.ts'
 import { bookValue, positionValue, powerVolatility } from './valuation.ts'
 
 const DAY_US = 86_400_000_000

@@ -13,9 +13,10 @@ import { normalCdf } from '../core/errorFunction.ts'
 import { GimbalError } from '../core/errors.ts'
 import { dollarLike } from '../market/instrument.ts'
 import type { Book, OptionPosition, Position } from './book.ts'
+import { positionName } from './book.ts'
 import { addGreeks, clearGreeks, type Greeks, noGreeks } from './greeks.ts'
 import type { MarketView } from './marketView.ts'
-import { missingPrices, noPositionGreeks, positionGreeks, positionName } from './positionGreeks.ts'
+import { missingPrices, noPositionGreeks, positionGreeks } from './positionGreeks.ts'
 
 const DAY_US = 86_400_000_000
 const YEAR_US = 365 * DAY_US

@@ -14,6 +14,7 @@ export type {
   Transfer,
   VenueAccount,
 } from './book.ts'
+export { positionName } from './book.ts'
 export {
   type Candidate,
   type CandidateTerms,
@@ -106,5 +107,5 @@ export {
   SnapshotView,
 } from './marketView.ts'
 export { type Holding, Ledger, type Portfolio, type PortfolioView } from './portfolio.ts'
-export { missingPrices, noPositionGreeks, type PositionGreeks, positionGreeks, positionName } from './positionGreeks.ts'
+export { missingPrices, noPositionGreeks, type PositionGreeks, positionGreeks } from './positionGreeks.ts'
 export { accountValue, bookValue, futureMark, optionDollars, poolAmounts, positionValue } from './valuation.ts'

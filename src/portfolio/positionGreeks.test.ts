@@ -9,8 +9,9 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { powerPerpetual, SQUEETH } from '../pricing/powerPerpetual.ts'
 import type { FuturePosition, OptionPosition, PoolPosition, Position, PowerPosition } from './book.ts'
+import { positionName } from './book.ts'
 import { type MarketFacts, type MarketView, type Shift, ShiftedView, SnapshotView } from './marketView.ts'
-import { missingPrices, type PositionGreeks, positionGreeks, positionName } from './positionGreeks.ts'
+import { missingPrices, type PositionGreeks, positionGreeks } from './positionGreeks.ts'
 import { positionValue } from './valuation.ts'
 
 const DAY_US = 86_400e6

@@ -20,7 +20,14 @@ import { isoDay } from '../core/clock.ts'
 import { dollarLike } from '../market/instrument.ts'
 import { BLACK76_ROW, Black76At, black76Row, PriceStatus } from '../pricing/black76.ts'
 import { powerFundingRate, SQUEETH } from '../pricing/powerPerpetual.ts'
-import type { FuturePosition, OptionPosition, PoolPosition, Position, PowerPosition } from './book.ts'
+import {
+  type FuturePosition,
+  type OptionPosition,
+  type PoolPosition,
+  type Position,
+  type PowerPosition,
+  positionName,
+} from './book.ts'
 import type { Greeks } from './greeks.ts'
 import type { MarketView } from './marketView.ts'
 import { futureMark, owedUnit, poolAmounts, powerFigures, powerVolatility } from './valuation.ts'
@@ -281,22 +288,6 @@ function powerGreeks(position: PowerPosition, market: MarketView, out: PositionG
   out.vanna = 0.01 * (unit * vanna + (settle === asset ? size * vega : 0))
   // The contract pays by its normalisation, from the ratio of mark to index within its bounds: carry, not the passing of time.
   out.carry = (-powerFundingRate(SQUEETH, price / index) * price * unit) / 365
-}
-
-/** A position's name in reports: its instrument's, else what it is. */
-export function positionName(position: Position): string {
-  if (position.instrument !== undefined) return position.instrument
-  const { kind, asset } = position
-  switch (position.kind) {
-    case 'option':
-      return `${asset} ${isoDay(position.expiryUs)} ${position.strike} ${position.right > 0 ? 'call' : 'put'}`
-    case 'future':
-      return `${asset} ${position.expiryUs === undefined ? '' : isoDay(position.expiryUs)} future`
-    case 'pool':
-      return `${asset}/${position.quote} pool ${position.lower} to ${position.upper}`
-    default:
-      return `${asset} ${kind}`
-  }
 }
 
 /**

@@ -8,7 +8,7 @@ import { GimbalError } from '../../core/errors.ts'
 import { dollarLike } from '../../market/instrument.ts'
 import type { Book } from '../../portfolio/book.ts'
 import { exposedAssets } from '../../portfolio/margin/liquidation.ts'
-import { positionName } from '../../portfolio/margin/marginReport.ts'
+import { placedName } from '../../portfolio/margin/marginReport.ts'
 import { type Liquidity, SnapshotView } from '../../portfolio/marketView.ts'
 import { bookValue } from '../../portfolio/valuation.ts'
 import { renderDesk } from '../../report/deskPage.ts'
@@ -121,7 +121,7 @@ export function suitedTo(market: DeskMarket, book: Book): DeskMarket {
   const expired = book.accounts.flatMap(({ venue, positions }) =>
     positions
       .filter((held) => 'expiryUs' in held && held.expiryUs !== undefined && held.expiryUs <= market.timeUs)
-      .map((held) => positionName(held, venue)),
+      .map((held) => placedName(held, venue)),
   )
   const unmarked = book.accounts.flatMap(({ venue, positions }) =>
     positions

@@ -12,7 +12,7 @@
 import type { LendingPosition, Position, VenueAccount } from '../book.ts'
 import type { MarketView } from '../marketView.ts'
 import type { MarginEngine, MarginLine, MarginReport } from './marginEngine.ts'
-import { marginReport, positionName, refuseDebts, refusePosition, requireNumbers } from './marginReport.ts'
+import { marginReport, placedName, refuseDebts, refusePosition, requireNumbers } from './marginReport.ts'
 import { WatchedView } from './watchedView.ts'
 
 /** One collateral in dollars. */
@@ -160,7 +160,7 @@ export function aaveV3(reserves: Readonly<Record<string, AaveReserve>> = {}): Ma
           refusePosition(NAME, position, account.venue, 'it carries no liquidation threshold and none is given')
         equity += value
         const line = {
-          what: `supplied ${positionName(position, account.venue)}`,
+          what: `supplied ${placedName(position, account.venue)}`,
           initial: value * (1 - loanToValue),
           maintenance: value * (1 - threshold!),
         }

@@ -16,7 +16,7 @@ import type { MarketView } from '../marketView.ts'
 import { futureMark, optionDollars } from '../valuation.ts'
 import { type HeldContract, holdContract } from './heldContracts.ts'
 import type { MarginEngine, MarginLine, MarginPool, MarginReport } from './marginEngine.ts'
-import { marginReport, pooled, positionName, refuseDebts, refusePosition, requireNumbers } from './marginReport.ts'
+import { marginReport, placedName, pooled, refuseDebts, refusePosition, requireNumbers } from './marginReport.ts'
 import { WatchedView } from './watchedView.ts'
 
 /** Margin rate of a future: base rate plus slope times position, a fraction of the position. */
@@ -141,7 +141,7 @@ export function deribitStandard(futures: Readonly<Record<string, DeribitFutureTe
       }
       for (const { position, size } of held.values()) {
         const { lines } = pool(position.settle)
-        const what = positionName(position, account.venue)
+        const what = placedName(position, account.venue)
         if (position.kind === 'option') {
           if (size >= 0) continue
           const underlying = view.forward(position.asset, position.expiryUs, position.instrument)

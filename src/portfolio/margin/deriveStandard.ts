@@ -17,7 +17,7 @@ import type { FuturePosition, OptionPosition, VenueAccount } from '../book.ts'
 import type { MarketView } from '../marketView.ts'
 import { type HeldContract, holdContract } from './heldContracts.ts'
 import type { MarginEngine, MarginLine, MarginReport } from './marginEngine.ts'
-import { marginReport, pooled, positionName, refuseDebts, refusePosition, requireNumbers } from './marginReport.ts'
+import { marginReport, placedName, pooled, refuseDebts, refusePosition, requireNumbers } from './marginReport.ts'
 import { WatchedView } from './watchedView.ts'
 
 const YEAR_US = 365 * 86_400_000_000
@@ -238,7 +238,7 @@ export function deriveStandard(
         const amount = Math.abs(size)
         const notional = amount * perpMark(position)
         lines.push({
-          what: positionName(position, account.venue),
+          what: placedName(position, account.venue),
           initial: notional * listed.perpInitial + amount * pegCharge(position.asset),
           maintenance: notional * listed.perpMaintenance,
         })
@@ -253,7 +253,7 @@ export function deriveStandard(
         expiry.options.push({ right, strike, size, mark: markOf(position, view) })
         const peg = pegCharge(asset)
         if (size < 0 && !(peg <= 0)) {
-          const what = `stable coin below its peg ${positionName(position, account.venue)}`
+          const what = `stable coin below its peg ${placedName(position, account.venue)}`
           lines.push({ what, initial: -size * peg, maintenance: 0 })
         }
       }

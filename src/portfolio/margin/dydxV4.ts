@@ -13,7 +13,7 @@ import type { FuturePosition, Position, VenueAccount } from '../book.ts'
 import type { MarketView } from '../marketView.ts'
 import { type HeldContract, holdContract } from './heldContracts.ts'
 import type { MarginEngine, MarginLine, MarginPool, MarginReport } from './marginEngine.ts'
-import { marginReport, pooled, positionName, refuseDebts, refusePosition, requireNumbers } from './marginReport.ts'
+import { marginReport, placedName, pooled, refuseDebts, refusePosition, requireNumbers } from './marginReport.ts'
 import { WatchedView } from './watchedView.ts'
 
 const MILLION = 1_000_000n
@@ -247,7 +247,7 @@ export function dydxV4(terms: Readonly<Record<string, DydxTerms>> = DYDX_TERMS):
         const notional = size === 0 ? 0 : Math.abs(size) * markOf(position)
         const listed = terms[position.asset]!
         return {
-          what: positionName(position, account.venue),
+          what: placedName(position, account.venue),
           initial: notional * dydxInitialFraction(listed),
           maintenance: notional * listed.maintenance,
         }

@@ -13,7 +13,7 @@ import type { FuturePosition, Position, VenueAccount } from '../book.ts'
 import type { MarketView } from '../marketView.ts'
 import { futureDollars, futureMark } from '../valuation.ts'
 import type { MarginEngine, MarginPool, MarginReport } from './marginEngine.ts'
-import { marginReport, pooled, positionName, refuseDebts, refusePosition, requireNumbers } from './marginReport.ts'
+import { marginReport, placedName, pooled, refuseDebts, refusePosition, requireNumbers } from './marginReport.ts'
 import { WatchedView } from './watchedView.ts'
 
 /** Terms of one market, fractions of position size unless said otherwise. */
@@ -126,7 +126,7 @@ export function gmxV2(terms: Readonly<Record<string, GmxTerms>> = GMX_TERMS): Ma
         const least = gmxMinCollateral(size, listed)
         const closing = size * listed.positionFee
         const impact = gmxImpact(size, listed)
-        const name = positionName(position, account.venue)
+        const name = placedName(position, account.venue)
         // Profit above is at the mark; nothing is asked of a position that is none.
         if (size === 0) return pooled(name, 'USD', equity, [])
         return pooled(name, 'USD', equity, [

@@ -125,12 +125,12 @@ test('an isolated position stands for itself: its pool breaks, the cross account
   const report = hyperliquid().assess(held, view)
   expect(report.pools.map(({ name, equity }) => [name, equity])).toEqual([
     ['USDC', 50_000],
-    ['ETH-PERP@hyperliquid', 20_000],
+    ['ETH perp at hyperliquid', 20_000],
   ])
   expect(report.equity).toBe(accountValue(held, view))
   expect(report.liquidatable).toBe(false)
   const found = liquidationPrices(hyperliquid(), held, 'ETH', view)
-  expect(found.downPool).toBe('ETH-PERP@hyperliquid')
+  expect(found.downPool).toBe('ETH perp at hyperliquid')
   expect(found.down).toBeCloseTo((2_000 - 200) / (1 - 0.02), 9)
   expect(found.up).toBeNaN()
   expect(freeCollateral(report.pools[0]!)).toBe(50_000 - 60_000 / 40)

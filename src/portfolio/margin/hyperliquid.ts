@@ -13,7 +13,7 @@ import type { FuturePosition, Position, VenueAccount } from '../book.ts'
 import type { MarketView } from '../marketView.ts'
 import { type HeldContract, holdContract } from './heldContracts.ts'
 import type { MarginEngine, MarginLine, MarginPool, MarginReport } from './marginEngine.ts'
-import { marginReport, pooled, positionName, refuseDebts, refusePosition, requireNumbers } from './marginReport.ts'
+import { marginReport, placedName, pooled, refuseDebts, refusePosition, requireNumbers } from './marginReport.ts'
 import { WatchedView } from './watchedView.ts'
 
 /** One tier as the venue lists it in `meta.marginTables`. */
@@ -252,7 +252,7 @@ export function hyperliquid(
           const notional = size === 0 ? 0 : Math.abs(size) * markOf(position)
           notionals += notional
           lines.push({
-            what: positionName(position, account.venue),
+            what: placedName(position, account.venue),
             initial: hyperliquidInitial(tiers[position.asset]!, notional, leverage),
             maintenance: hyperliquidMaintenance(tiers[position.asset]!, notional),
           })
@@ -269,7 +269,7 @@ export function hyperliquid(
         } else {
           const { size, leverage, isolatedMargin } = position
           const held = { position, size, ...(leverage !== undefined && { leverage }) }
-          isolated.push(poolOf(positionName(position, account.venue), isolatedMargin + profit, [held]))
+          isolated.push(poolOf(placedName(position, account.venue), isolatedMargin + profit, [held]))
         }
       }
       return marginReport(NAME, [poolOf(CURRENCY, crossEquity, cross.values()), ...isolated], view)

@@ -1,7 +1,7 @@
 /** @file From the pools of an account to its report; what every engine shares, and no rule of any venue. */
 
 import { GimbalError } from '../../core/errors.ts'
-import type { Position, VenueAccount } from '../book.ts'
+import { type Position, positionName, TIME_MAX_US, type VenueAccount } from '../book.ts'
 import type { MarginLine, MarginPool, MarginReport } from './marginEngine.ts'
 import type { WatchedView } from './watchedView.ts'
 
@@ -53,24 +53,15 @@ export function pooled(name: string, currency: string, equity: number, lines: re
   return { name, currency, equity, initial, maintenance, lines }
 }
 
-/** `20260130`; the figure itself where it is no time. */
-function dayOf(timeUs: number): string {
-  const date = new Date(timeUs / 1000)
-  return Number.isNaN(date.getTime()) ? String(timeUs) : date.toISOString().slice(0, 10).replaceAll('-', '')
-}
-
-/** A position's name in a report: its instrument's where it has one. */
-export function positionName(position: Position, venue: string): string {
-  if (position.instrument !== undefined) return position.instrument
-  const expiry = 'expiryUs' in position && position.expiryUs !== undefined ? `-${dayOf(position.expiryUs)}` : ''
-  const option = position.kind === 'option' ? `-${position.strike}-${position.right > 0 ? 'C' : 'P'}` : ''
-  return `${position.asset}-${position.kind.toUpperCase()}${expiry}${option}@${venue}`
+/** A position's name in a report, with its venue: its instrument's where it has one. */
+export function placedName(position: Position, venue: string): string {
+  return position.instrument ?? `${positionName(position)} at ${venue}`
 }
 
 /** @throws {GimbalError} `margin-unsupported`, always. */
 export function refusePosition(engine: string, position: Position, venue: string, why: string): never {
   throw new GimbalError('margin-unsupported', `A position that ${engine} does not margin: ${why}`, {
-    position: positionName(position, venue),
+    position: placedName(position, venue),
     kind: position.kind,
     account: venue,
     engine,
@@ -89,9 +80,6 @@ export function refuseDebts(engine: string, account: VenueAccount, lends: (curre
     })
   }
 }
-
-/** The last moment a date can be written of, microseconds since 1970. */
-const TIME_MAX_US = 8.64e21
 
 /** Name of a figure that is a number and yet none of its kind: a margin made of it would pass for one. */
 function impossible(
@@ -126,7 +114,7 @@ export function requireNumbers(account: VenueAccount): void {
     const wrong = impossible(position)
     if (wrong !== undefined) {
       throw new GimbalError('argument-invalid', 'A position holds a figure that no contract has', {
-        position: positionName(position, account.venue),
+        position: placedName(position, account.venue),
         figure: wrong,
         value: position[wrong as keyof Position] as unknown as number,
       })
@@ -138,7 +126,7 @@ export function requireNumbers(account: VenueAccount): void {
       if (typeof figure !== 'number' || Math.abs(figure) <= bound) continue
       if (what === 'upper' && figure === Number.POSITIVE_INFINITY) continue
       throw new GimbalError('argument-invalid', 'A position holds a figure that is not a number', {
-        position: positionName(position, account.venue),
+        position: placedName(position, account.venue),
         figure: what,
         value: figure,
       })

@@ -111,7 +111,7 @@ test('an empty pool beside an isolated position does not blur the price at which
   for (const name of ['hyperliquid', 'dydx-v4']) {
     const engine = marginEngine(name)
     const { down, downPool } = liquidationPrices(engine, held, 'BTC', market)
-    expect(downPool).toBe('BTC-PERP@v')
+    expect(downPool).toBe('BTC perp at v')
     const there = engine.assess(held, new SnapshotView({ timeUs: 0, spot: { BTC: down } }))
     const [, pool] = there.pools
     expect(Math.abs(pool!.equity / pool!.maintenance - 1)).toBeLessThan(1e-9)
