@@ -148,7 +148,7 @@ describe('a study', () => {
     while (child.exitCode === null && !existsSync(path)) await new Promise((next) => setTimeout(next, 20))
     child.kill('SIGINT')
     const { code, out, err } = await said
-    expect([code, out]).toEqual([130, ''])
+    expect([code, JSON.parse(out)]).toEqual([130, { interrupted: true }])
     expect(err).toContain('interrupted; the ledger keeps every trial that was finished')
     const trials = new TrialLedger(path).trials()
     expect(trials.length).toBeGreaterThan(0)
