@@ -88,8 +88,11 @@ describe('gimbal surface', () => {
       expect(each.volatility).toBeCloseTo(0.55, 2)
       expect(each.skew).toBeCloseTo(-0.08, 1)
       expect(Math.abs(each.curvature - 1)).toBeLessThan(0.15)
-      expect([each.inside, each.rows]).toEqual([each.used, each.used])
-      expect(each.rmse).toBeLessThan(0.003)
+      // What is worth less than a tick has no bid, and weighs nothing.
+      expect(each.inside).toBe(each.used)
+      expect(each.used).toBeGreaterThan(0.7 * each.rows)
+      // Far out a tick is much volatility.
+      expect(each.rmse).toBeLessThan(0.006)
       expect(each.varianceSwap).toBeGreaterThan(each.volatility)
     }
   })
@@ -311,7 +314,7 @@ describe('gimbal margin', () => {
     const { json } = await marginOf({
       book: written('past.json', { accounts: [{ venue: 'wallet', positions: [gone] }] }),
     })
-    expect(json.market.assumptions.join()).toMatch(/20200131.*expired/)
+    expect(json.market.assumptions.join()).toMatch(/2020-01-31.*expired/)
   })
 
   test('perpetuals placed anew keep the deltas', async () => {
