@@ -65,6 +65,8 @@ const DEVIATIONS = 3.5
 const HALF_SPREAD = 0.006
 const SKEW = -0.08
 const CURVATURE = 0.5
+/** Volatility above the money's at which the parabola has become straight. */
+const BEND = 0.1
 
 function linear(kind: 'spot' | 'perp', venue: string, takerBps: number): Instrument {
   return new Instrument({
@@ -140,9 +142,10 @@ function chain(expiryDays: readonly number[], implied: number): Instrument[] {
   })
 }
 
-/** The smile: volatility at ln(K/F) = k. */
+/** The smile: volatility at ln(K/F) = k. A parabola at the money whose wings grow straight, as those of markets do. */
 function smile(atMoney: number, k: number): number {
-  return Math.max(0.05, atMoney + SKEW * k + CURVATURE * k * k)
+  const wing = BEND * (Math.sqrt(1 + (2 * CURVATURE * k * k) / BEND) - 1)
+  return Math.max(0.05, atMoney + SKEW * k + wing)
 }
 
 /** Makes the market; the same options are the same rows. */
