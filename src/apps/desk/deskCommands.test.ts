@@ -78,7 +78,7 @@ afterEach(() => vi.restoreAllMocks())
 afterAll(() => rmSync(FOLDER, { recursive: true, force: true }))
 
 describe('gimbal surface', () => {
-  test('finds the smile the market was generated from, inside nearly every bid and ask, free of arbitrage', async () => {
+  test('finds the smile the market was generated from, inside every bid and ask, free of arbitrage', async () => {
     const { code, json } = await run(surface, asked('surface'))
     expect([code, json.market.kind, json.surfaces.length]).toEqual([0, 'synthetic', 1])
     const [{ arbitrage, expiries }] = json.surfaces
@@ -87,13 +87,12 @@ describe('gimbal surface', () => {
       // σ(k) = 0.55 − 0.08 k + 0.5 k², and prices are whole ticks.
       expect(each.volatility).toBeCloseTo(0.55, 2)
       expect(each.skew).toBeCloseTo(-0.08, 1)
-      // Over three and a half deviations a hyperbola follows a parabola only so far.
-      expect(Math.abs(each.curvature - 1)).toBeLessThan(0.4)
+      expect(Math.abs(each.curvature - 1)).toBeLessThan(0.15)
       // What is worth less than a tick has no bid, and weighs nothing.
-      expect(each.inside).toBeGreaterThan(0.8 * each.used)
+      expect(each.inside).toBe(each.used)
       expect(each.used).toBeGreaterThan(0.7 * each.rows)
       // Far out a tick is much volatility.
-      expect(each.rmse).toBeLessThan(0.006)
+      expect(each.rmse).toBeLessThan(0.005)
       expect(each.varianceSwap).toBeGreaterThan(each.volatility)
     }
   })
