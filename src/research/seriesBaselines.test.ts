@@ -12,7 +12,7 @@ import { DAY_US, HOUR_US, MINUTE_US } from '../core/clock.ts'
 import { Random } from '../core/random.ts'
 import { qlike } from '../models/volatility/qlike.ts'
 import type { TargetPath } from './dataset.ts'
-import { baselinesFor, harSpans, labelBaselines, stepSeries } from './seriesBaselines.ts'
+import { baselinesFor, demandBaselines, harSpans, labelBaselines, stepSeries } from './seriesBaselines.ts'
 
 const NAN = Number.NaN
 
@@ -194,4 +194,22 @@ describe('past labels', () => {
     const [a, b] = [label, spoilt].map((each) => labelBaselines({ label: each, endsUs }, timesUs, 60).get('ewma')![60])
     expect(b).toBe(a)
   })
+})
+
+test('demand is also forecast by what trades over the depth that stands there, which is known', () => {
+  const points = 200
+  const shown = Float64Array.from({ length: points }, (_, i) => 50 + 40 * Math.sin(i * i))
+  const market = { ...path(Array.from({ length: points }, () => 1)), depth: shown }
+  const timesUs = Float64Array.from({ length: points - 1 }, (_, i) => i * 1e6)
+  const label = timesUs.map((_, i) => 30 / (shown[i]! / 2))
+  const labels = { label, endsUs: timesUs.map((each) => each + 1e6) }
+  const found = demandBaselines(labels, market, timesUs, 50)
+  const plain = labelBaselines(labels, timesUs, 50).get('mean')!
+  expect([...found.keys()]).toEqual(['mean', 'last', 'ewma', 'mean-of-volume', 'last-of-volume', 'ewma-of-volume'])
+  for (let i = 50; i < label.length; i++) {
+    expect(found.get('mean-of-volume')![i]).toBeCloseTo(label[i]!, 9)
+    expect(found.get('mean')![i]).toBe(plain[i])
+  }
+  // The deepest book is not the busiest: what was asked for last says nothing of it.
+  expect(Math.abs(found.get('last')![120]! / label[120]! - 1)).toBeGreaterThan(0.1)
 })

@@ -178,3 +178,25 @@ export function labelBaselines(
     ['ewma', ewma],
   ])
 }
+
+/**
+ * Baselines of demand: those of the label as it is, and (`…-of-volume`) those of what was traded, over the depth that stands there
+ * now. Half of what makes demand is known when it is asked for: who forecasts the other half by its mean has not been beaten by one
+ * who merely looked at the book.
+ */
+export function demandBaselines(
+  { label, endsUs }: Labels,
+  path: TargetPath,
+  timesUs: Float64Array,
+  first: number,
+): ReadonlyMap<string, Float64Array> {
+  const depth = timesUs.map((timeUs) => path.depth[Math.floor((timeUs - path.startUs) / path.stepUs)] ?? Number.NaN)
+  const traded = label.map((value, i) => value * depth[i]!)
+  const found = new Map(labelBaselines({ label, endsUs }, timesUs, first))
+  for (const [name, forecast] of labelBaselines({ label: traded, endsUs }, timesUs, first))
+    found.set(
+      `${name}-of-volume`,
+      forecast.map((value, i) => value / depth[i]!),
+    )
+  return found
+}

@@ -22,7 +22,7 @@ import {
   type LearnerSpec,
 } from './forecastLearner.ts'
 import { forwardVariance, forwardVolume, type Labels, liquidityDemand } from './labels.ts'
-import { baselinesFor, labelBaselines, stepSeries } from './seriesBaselines.ts'
+import { baselinesFor, demandBaselines, stepSeries } from './seriesBaselines.ts'
 import { walkForward as splitWalk, type WalkForwardSplit } from './splits.ts'
 import type { SkillRow, SkillTable } from './verdict.ts'
 
@@ -157,7 +157,7 @@ export async function walkBaselines(
 ): Promise<BaselineWalk> {
   const { path, timesUs } = dataset
   const first = windows[0]!.test[0]!
-  if (plan.quantity === 'demand') return { forecasts: labelBaselines(labels, timesUs, first), unfitted: [] }
+  if (plan.quantity === 'demand') return { forecasts: demandBaselines(labels, path, timesUs, first), unfitted: [] }
   const series = stepSeries(path, plan.quantity)
   const horizon = Math.round(plan.horizonUs / path.stepUs)
   const step = (sample: number) => Math.floor((timesUs[sample]! - path.startUs) / path.stepUs)
