@@ -79,6 +79,7 @@ export function startColumns(question: Question, names: readonly string[]): read
 const START_COLUMNS: Readonly<Record<string, RegExp>> = {
   variance: /^har-ladder\/(day-)?log-rv-\d+$/,
   volume: /^volume\/(log-volume|against-history)-/,
+  demand: /^(volume\/log-volume-\d|depth-profile\/log-within-10bps$)/,
 }
 
 /** Answers to all questions, with what the ledger was told. */

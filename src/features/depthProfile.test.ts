@@ -28,7 +28,16 @@ function quiet(seconds: number): WatchedMarket {
 
 test('a book as deep as ever has a profile of ones', () => {
   const market = quiet(30)
-  for (const value of Object.values(market.look())) expect(value).toBeCloseTo(1, 12)
+  for (const [name, value] of Object.entries(market.look()))
+    if (!name.startsWith('log')) expect(value).toBeCloseTo(1, 12)
+})
+
+test('what is shown is told in money, from the first message on', () => {
+  const figures = quiet(2).look()
+  expect(figures['bid-2bps']).toBeNaN()
+  // 0.1 coins on each side at 999.9 and 1000.1 dollars; within ten basis points 0.3 more at 999.5 and 1000.5.
+  expect(figures['log-within-2bps']).toBeCloseTo(Math.log(2 * 100), 12)
+  expect(figures['log-within-10bps']).toBeCloseTo(Math.log(2 * 400), 12)
 })
 
 test('nothing is said before twenty samples', () => {

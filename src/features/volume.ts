@@ -15,7 +15,7 @@
 import { DAY_US, SECOND_US } from '../core/clock.ts'
 import { GimbalError } from '../core/errors.ts'
 import type { SettingValue } from '../core/settings.ts'
-import type { Instrument } from '../market/instrument.ts'
+import { type Instrument, quoteWorth } from '../market/instrument.ts'
 import type { MarketState } from '../market/marketState.ts'
 import type { TapeBatch } from '../market/tape.ts'
 import type { Feature, FeatureFamily } from './feature.ts'
@@ -51,8 +51,7 @@ class Volume implements Feature {
     this.instruments = [index]
     this.#windows = windows
     this.#inverse = instrument.inverse
-    const size = instrument.lots.size * Number(instrument.spec.multiplier)
-    this.#unit = instrument.inverse ? size : size * instrument.ticks.size
+    this.#unit = quoteWorth(instrument, 1, 1)
     const most = Math.max(...windows.windows)
     this.#cells = new TradedCells(
       market,

@@ -290,3 +290,9 @@ export class Universe {
     return this.#indexes.has(id)
   }
 }
+
+/** Worth of so many lots at a price, in the quote currency; an inverse contract is worth its face. */
+export function quoteWorth(instrument: Instrument, tick: number, lots: number): number {
+  const size = lots * instrument.lots.size * Number(instrument.spec.multiplier)
+  return instrument.inverse ? size : size * tick * instrument.ticks.size
+}

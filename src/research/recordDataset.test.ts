@@ -15,10 +15,10 @@ import { PriceHistory } from '../../tests/features/replayedMarket.ts'
 import { barTape, nastyTape, type WholeTape } from '../../tests/features/tapes.ts'
 import { Random } from '../core/random.ts'
 import { SPREAD } from '../features/spread.ts'
-import type { Instrument } from '../market/instrument.ts'
+import { type Instrument, quoteWorth } from '../market/instrument.ts'
 import { Flag, Kind, MemoryTape, MergedTape, RecutTape, type TapeSource } from '../market/tape.ts'
 import { PATH_COLUMNS, type TargetPath } from './dataset.ts'
-import { DatasetRecorder, quoteWorth, type RecordPlan, recordDataset } from './recordDataset.ts'
+import { DatasetRecorder, type RecordPlan, recordDataset } from './recordDataset.ts'
 
 const SOURCE = { kind: 'synthetic', name: 'test', dataHash: 'd', rows: 0 } as const
 

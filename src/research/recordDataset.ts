@@ -4,7 +4,7 @@ import { GimbalError } from '../core/errors.ts'
 import { ClockedPrice } from '../features/clockedPrice.ts'
 import { FeatureSet, type FeatureSetSpec } from '../features/featureSet.ts'
 import { ASK, BID, isLevel } from '../market/book.ts'
-import type { Instrument, Universe } from '../market/instrument.ts'
+import { quoteWorth, type Universe } from '../market/instrument.ts'
 import { MarketState } from '../market/marketState.ts'
 import { Flag, Kind, type MergedTape, type TapeBatch } from '../market/tape.ts'
 import { completeDataset, type Dataset, type DatasetSource, type TargetPath } from './dataset.ts'
@@ -192,12 +192,6 @@ class PathRecorder {
     this.#points.push(this.#price.valueAt(this.#dueUs / this.#stepUs) * market.instrument.ticks.size, point)
     this.#dueUs += this.#stepUs
   }
-}
-
-/** Worth of a trade in the quote currency; an inverse contract is worth its face. */
-export function quoteWorth(instrument: Instrument, tick: number, lots: number): number {
-  const size = lots * instrument.lots.size * Number(instrument.spec.multiplier)
-  return instrument.inverse ? size : size * tick * instrument.ticks.size
 }
 
 function displayedDepth(market: MarketState): number {

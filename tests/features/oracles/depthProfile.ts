@@ -1,9 +1,10 @@
-/** @file Depth by band over its weighted mean, every sample weighed afresh for every moment asked about. */
+/** @file Depth by band over its weighted mean, every sample weighed afresh for every moment asked about; and what is shown, in money. */
 
+import { quoteWorth } from '../../../src/market/instrument.ts'
 import type { Oracle } from '../oracle.ts'
 import { fromBook, list, type Moment, replay, type SideOfBook } from './replica.ts'
 
-export const depthProfile: Oracle = ({ rows, target, settings, timesUs }) => {
+export const depthProfile: Oracle = ({ rows, universe, target, settings, timesUs }) => {
   const bands = list(settings['bandsBps'])
   const sampleUs = Number(settings['sampleSeconds']) * 1e6
   const halfLifeUs = Number(settings['halfLifeSeconds']) * 1e6
@@ -31,10 +32,24 @@ export const depthProfile: Oracle = ({ rows, target, settings, timesUs }) => {
     target,
     timesUs,
     Number(settings['staleSeconds']) * 1e6,
-    2 * bands.length,
+    3 * bands.length,
     (moment, bids, asks, timeUs) => {
       const past = samples.filter((sample) => sample.timeUs <= timeUs)
-      return measure(moment, bids, asks).map((depth, i) => {
+      const mid = (moment.bid + moment.ask) / 2
+      const worth = (bps: number) =>
+        [bids, asks].reduce(
+          (total, { ticks, lots }) =>
+            ticks.reduce(
+              (sum, tick, level) =>
+                (Math.abs(mid - tick) / mid) * 10_000 <= bps
+                  ? sum + quoteWorth(universe.at(target), tick, lots[level]!)
+                  : sum,
+              total,
+            ),
+          0,
+        )
+      const money = bands.map((bps) => (moment.hasBook && worth(bps) > 0 ? Math.log(worth(bps)) : Number.NaN))
+      const relative = measure(moment, bids, asks).map((depth, i) => {
         let sum = 0
         let weight = 0
         for (const sample of past) {
@@ -44,6 +59,7 @@ export const depthProfile: Oracle = ({ rows, target, settings, timesUs }) => {
         }
         return past.length >= 20 && sum > 0 && moment.hasBook ? depth / (sum / weight) : Number.NaN
       })
+      return [...relative, ...money]
     },
   )
 }
