@@ -5,7 +5,7 @@
  *
  * Imports the recordings into a catalog of its own and runs `gimbal research` as a user would: BTC and ETH perpetuals on
  * five-minute bars (variance over an hour and a day, volume over an hour); fresh ones, on which no design of the learner was
- * ever compared (SOL, and BTC by the hour from 2020 to 2022); and books (variance and volume over ten seconds). Prints one line a question, and one JSON document at the end. Nothing is fitted to what is judged; nothing
+ * ever compared (SOL, and BTC by the hour from 2020 to 2022); and books (variance, volume and demand for liquidity over ten seconds). Prints one line a question, and one JSON document at the end. Nothing is fitted to what is judged; nothing
  * here fails on a bad result.
  */
 
@@ -138,7 +138,7 @@ try {
           `${coin} ${venue}`,
           catalog,
           `${coin}-${name}@${venue}`,
-          ['variance:10s', 'volume:10s'],
+          ['variance:10s', 'volume:10s', 'demand:10s'],
           ['--every', '1s', '--first', '0.5', '--no-trade'],
         )
     }
