@@ -15,6 +15,8 @@ import type { TargetPath } from './dataset.ts'
 import { baselinesFor, demandBaselines, harSpans, labelBaselines, stepSeries } from './seriesBaselines.ts'
 
 const NAN = Number.NaN
+/** Points a second apart. */
+const CLOCK = { startUs: 0, stepUs: 1e6 }
 
 function path(price: readonly number[]): TargetPath {
   const points = price.length
@@ -55,7 +57,7 @@ describe('the path in steps', () => {
 describe('the mean and the last value', () => {
   const variance = Float64Array.of(NAN, 1, 2, 3, NAN, 5, 0, 7)
   const series = { variance, returns: variance, quarticity: variance }
-  const [mean, last] = baselinesFor('volume', 1e6, 2e6, 100)
+  const [mean, last] = baselinesFor('volume', CLOCK, 2e6, 100)
 
   test('the mean is that of every known step of the past, over the horizon', () => {
     expect(mean!.name).toBe('mean')
@@ -77,7 +79,7 @@ describe('the mean and the last value', () => {
 })
 
 describe('what stands in the field', () => {
-  const names = (quantity: 'variance' | 'volume') => baselinesFor(quantity, 1e6, 10e6, 1e5).map(({ name }) => name)
+  const names = (quantity: 'variance' | 'volume') => baselinesFor(quantity, CLOCK, 10e6, 1e5).map(({ name }) => name)
 
   test('variance is held against exponential means, GARCH and the HAR family; volume against the first', () => {
     expect(names('variance')).toEqual([
@@ -85,6 +87,15 @@ describe('what stands in the field', () => {
       ...['har', 'harq', 'log-har', 'har-leverage', 'log-har-leverage'],
     ])
     expect(names('volume')).toEqual(['mean', 'last', 'ewma-0.94', 'ewma-fitted'])
+  })
+
+  test('where hours can be told apart and ten days are known, one of each knows the hour; over a day there is none', () => {
+    const bars = { startUs: 0, stepUs: 5 * MINUTE_US }
+    const clocked = (quantity: 'variance' | 'volume', horizonUs: number, known: number) =>
+      baselinesFor(quantity, bars, horizonUs, known).flatMap(({ name }) => (name.endsWith('-by-hour') ? [name] : []))
+    expect(clocked('variance', HOUR_US, 2880)).toEqual(['log-har-by-hour'])
+    expect(clocked('volume', HOUR_US, 2880)).toEqual(['ewma-fitted-by-hour'])
+    expect([...clocked('variance', HOUR_US, 2879), ...clocked('volume', DAY_US, 1e5)]).toEqual([])
   })
 
   test('HAR looks back a day and a week where ten days are known before the first forecast, else over horizons', () => {
@@ -95,7 +106,7 @@ describe('what stands in the field', () => {
     expect(harSpans(bars, DAY_US, 10 * day)).toEqual([day, 7 * day])
     expect(harSpans(1e6, 10e6, 3600)).toEqual([10, 50, 220])
     // A week is known: enough to fit every member of the family.
-    for (const baseline of baselinesFor('variance', bars, HOUR_US, 10 * day))
+    for (const baseline of baselinesFor('variance', { startUs: 0, stepUs: bars }, HOUR_US, 10 * day))
       expect(baseline.stepsMin(12)).toBeLessThan(10 * day)
   })
 
@@ -107,7 +118,7 @@ describe('what stands in the field', () => {
       ...whole,
       price: whole.price.map((price, i) => (i > cut ? price * Math.exp(random.normal()) : price)),
     }
-    for (const baseline of baselinesFor('variance', whole.stepUs, 10e6, 700)) {
+    for (const baseline of baselinesFor('variance', whole, 10e6, 700)) {
       const [a, b] = [whole, spoilt].map((each) => {
         const series = stepSeries(each, 'variance')
         const out = new Float64Array(cut + 1 - 600)

@@ -1,8 +1,10 @@
 /** @file What a forecast of variance, volume or demand has to beat: the long-run mean, the last value, and the field's standards. */
 
+import { DAY_US, HOUR_US } from '../core/clock.ts'
 import { GimbalError } from '../core/errors.ts'
 import type { Quantity } from '../models/forecast.ts'
 import { volatilityBaselines } from '../models/volatility/baselines.ts'
+import { DiurnalForecaster } from '../models/volatility/diurnal.ts'
 import { EwmaForecaster, RISK_METRICS_LAMBDA } from '../models/volatility/ewma.ts'
 import type { SeriesForecaster, VarianceSeries } from '../models/volatility/forecaster.ts'
 import { qlike } from '../models/volatility/qlike.ts'
@@ -91,8 +93,6 @@ class LastForecaster implements SeriesForecaster<Record<string, never>> {
   }
 }
 
-const DAY_US = 86_400e6
-
 /** Days that must be known before the first forecast for a week to be among the spans. */
 const DAYS_FOR_A_WEEK = 10
 
@@ -109,13 +109,38 @@ export function harSpans(stepUs: number, horizonUs: number, known: number): read
   return [...new Set(spans)].sort((a, b) => a - b)
 }
 
-/** Everything a forecast of this quantity is held against. @param known Steps before the first forecast. */
-export function baselinesFor(quantity: Quantity, stepUs: number, horizonUs: number, known: number): SeriesForecaster[] {
+/**
+ * Everything a forecast of this quantity is held against.
+ *
+ * @param path Its clock: where hours can be told apart and the horizon is shorter than a day, some of them know the hour.
+ * @param known Steps before the first forecast.
+ */
+export function baselinesFor(
+  quantity: Quantity,
+  { startUs, stepUs }: Pick<TargetPath, 'startUs' | 'stepUs'>,
+  horizonUs: number,
+  known: number,
+): SeriesForecaster[] {
   const general = [new MeanForecaster(), new LastForecaster()] as SeriesForecaster[]
-  if (quantity !== 'variance')
-    return [...general, new EwmaForecaster(RISK_METRICS_LAMBDA), new EwmaForecaster()] as SeriesForecaster[]
+  const byHour = (inner: SeriesForecaster) =>
+    HOUR_US % stepUs === 0 && horizonUs < DAY_US && known >= DAYS_FOR_A_WEEK * (DAY_US / stepUs)
+      ? [
+          new DiurnalForecaster(
+            inner,
+            // Step i holds what happened from point i − 1 to point i.
+            (step) => Math.floor((startUs + (step - 0.5) * stepUs) / HOUR_US) % 24,
+            DAY_US / stepUs,
+          ) as SeriesForecaster,
+        ]
+      : []
+  if (quantity !== 'variance') {
+    const fitted = new EwmaForecaster() as SeriesForecaster
+    return [...general, new EwmaForecaster(RISK_METRICS_LAMBDA) as SeriesForecaster, fitted, ...byHour(fitted)]
+  }
+  const spans = harSpans(stepUs, horizonUs, known)
   // The first of them, the random walk of single steps, is `last` where the horizon is a step, and hopeless elsewhere.
-  return [...general, ...volatilityBaselines(harSpans(stepUs, horizonUs, known), true).slice(1)]
+  const standards = volatilityBaselines(spans, true).slice(1)
+  return [...general, ...standards, ...standards.filter(({ name }) => name === 'log-har').flatMap(byHour)]
 }
 
 /** Memories tried for the past labels of {@link labelBaselines}. */

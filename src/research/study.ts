@@ -165,7 +165,7 @@ export async function walkBaselines(
   const every = Math.max(1, Math.ceil((path.points - firstStep) / windows.length))
   const found = new Map<string, Float64Array>()
   const unfitted: string[] = []
-  for (const baseline of baselinesFor(plan.quantity, path.stepUs, plan.horizonUs, firstStep)) {
+  for (const baseline of baselinesFor(plan.quantity, path, plan.horizonUs, firstStep)) {
     await turn(`baseline ${baseline.name}`)
     let steps: Float64Array
     try {
