@@ -1,9 +1,9 @@
 /** @file What every act of a cascade works on: the book as it is, the market as it is, and the record being written. */
 
 import type { Position } from '../../portfolio/book.ts'
+import { positionName } from '../../portfolio/book.ts'
 import type { MarginReport } from '../../portfolio/margin/marginEngine.ts'
 import type { MarketView } from '../../portfolio/marketView.ts'
-import { positionName } from '../../portfolio/book.ts'
 import { positionValue } from '../../portfolio/valuation.ts'
 import { closingCost } from './closingCost.ts'
 import { type HeldAccount, type HeldBook, scaled } from './heldBook.ts'
