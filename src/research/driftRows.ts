@@ -1,6 +1,6 @@
 /** @file How the world moved away from what each model of a walk was trained on, window by window. */
 
-import { Cusum, driftSpec, PopulationStability } from '../models/calibration/drift.ts'
+import { Cusum, driftSpec, PopulationStability, RecursiveResiduals } from '../models/calibration/drift.ts'
 import { TrainingRange, trainingRange } from '../models/calibration/range.ts'
 import type { Table } from '../models/learner.ts'
 import { gathered, readRow } from './forecastLearner.ts'
@@ -10,6 +10,8 @@ import type { DriftRow } from './verdict.ts'
 /** Slack and limit of the error sums, in deviations: about 500 errors between false alarms, 10 to find a shift of one. */
 const ALLOWANCE = 0.5
 const LIMIT = 5
+/** Errors that must have told what is usual before any is judged. */
+const USUAL_LEAST = 10
 
 /**
  * One row a window: the column that changed most, the share of figures outside the training's range, losses, and the error
@@ -63,16 +65,20 @@ export function driftRows(
   })
 }
 
-/** Highest point of the two-sided sum, the first third of the errors saying what is usual; 0 where they are too few to say. */
+/**
+ * Highest point of the two-sided sum of what is new in the errors, those after the first third of them; 0 where they are too few to
+ * say. Errors of neighbouring horizons hang together, and few say little of their mean: both are in {@link RecursiveResiduals}.
+ */
 function highestSum(errors: readonly number[]): number {
-  const usual = errors.slice(0, Math.floor(errors.length / 3))
-  const mean = usual.reduce((sum, error) => sum + error, 0) / usual.length
-  const deviation = Math.sqrt(usual.reduce((sum, error) => sum + (error - mean) ** 2, 0) / (usual.length - 1))
-  if (usual.length < 10 || !(deviation > 0)) return 0
-  const cusum = new Cusum({ mean, deviation, allowance: ALLOWANCE, limit: LIMIT })
+  const usual = Math.floor(errors.length / 3)
+  if (usual < USUAL_LEAST) return 0
+  const residuals = new RecursiveResiduals()
+  const cusum = new Cusum({ mean: 0, deviation: 1, allowance: ALLOWANCE, limit: LIMIT })
   let highest = 0
-  for (const error of errors.slice(usual.length)) {
-    cusum.add(error)
+  for (const [index, error] of errors.entries()) {
+    const residual = residuals.add(error)
+    if (index < usual) continue
+    cusum.add(residual)
     highest = Math.max(highest, cusum.above, cusum.below)
   }
   return highest

@@ -6,7 +6,15 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Random } from '../../core/random.ts'
-import { Cusum, cusumLimit, cusumRunLength, driftSpec, PopulationStability, stabilityIndex } from './drift.ts'
+import {
+  Cusum,
+  cusumLimit,
+  cusumRunLength,
+  driftSpec,
+  PopulationStability,
+  RecursiveResiduals,
+  stabilityIndex,
+} from './drift.ts'
 
 describe('population stability', () => {
   test('worked by hand', () => {
@@ -150,5 +158,113 @@ describe('cumulative sums of errors', () => {
     first.add(9)
     expect(second).toEqual(first)
     expect(() => new Cusum({ ...settings, deviation: 0 })).toThrow(expect.objectContaining({ code: 'config-invalid' }))
+  })
+})
+
+describe('what is new in errors', () => {
+  /** Errors of forecasts a horizon of `overlap` samples ahead, one a horizon, whose surprises persist by φ from one to the next. */
+  function errors(random: Random, count: number, persistence: number, overlap: number): number[] {
+    let level = random.normal()
+    const surprises = Array.from({ length: count }, () => {
+      const now = level
+      level = persistence * level + Math.sqrt(1 - persistence * persistence) * random.normal()
+      return now
+    })
+    // What two neighbours share of a horizon is the same in both.
+    return surprises.flatMap((now, i) => {
+      const next = surprises[i + 1] ?? now
+      return Array.from({ length: overlap }, (_, j) => 5 + (now * (overlap - j) + next * j) / overlap)
+    })
+  }
+
+  const promise = { mean: 0, deviation: 1, allowance: 0.5, limit: 5 }
+  const [COUNT, FIRST, RUNS] = [60, 20, 1500]
+
+  /** Share of runs that alarm although nothing happens. */
+  function alarms(persistence: number, overlap: number, scores: (errors: readonly number[]) => number[]): number {
+    const random = new Random(11)
+    let runs = 0
+    for (let run = 0; run < RUNS; run++) {
+      const cusum = new Cusum(promise)
+      const all = scores(errors(random, COUNT, persistence, overlap))
+      if (all.slice(FIRST * (all.length / COUNT)).some((score) => cusum.add(score))) runs++
+    }
+    return runs / RUNS
+  }
+
+  /** In deviations from the mean of the first third, as a Cusum of estimated figures would have it. */
+  function estimated(all: readonly number[]): number[] {
+    const first = all.slice(0, all.length / 3)
+    const mean = first.reduce((sum, error) => sum + error, 0) / first.length
+    const deviation = Math.sqrt(first.reduce((sum, error) => sum + (error - mean) ** 2, 0) / (first.length - 1))
+    return all.map((error) => (error - mean) / deviation)
+  }
+
+  function residualsOf(all: readonly number[]): number[] {
+    const residuals = new RecursiveResiduals()
+    return all.map((error) => residuals.add(error))
+  }
+
+  // Forty errors of an alarm every 465: the first sum takes a few errors to grow, so that a little less is right.
+  const promised = 1 - Math.exp(-(COUNT - FIRST) / 465)
+
+  test.each([
+    [0, 0.02],
+    [0.3, 0.02],
+    [0.6, 0.03],
+  ])('at persistence %d alarms of nothing are as rare as promised', (persistence, margin) => {
+    expect(Math.abs(alarms(persistence, 1, residualsOf) - promised)).toBeLessThan(margin)
+    expect(alarms(persistence, 1, estimated)).toBeGreaterThan(2.5 * promised)
+  })
+
+  test('what persists for ten errors and more alarms more often, and overlapping errors nearly always', () => {
+    const long = alarms(0.9, 1, residualsOf)
+    expect(long).toBeGreaterThan(promised)
+    expect(long).toBeLessThan(3 * promised)
+    expect(alarms(0, 8, estimated)).toBeGreaterThan(0.9)
+    const everyEighth = (all: readonly number[]) => residualsOf(all.filter((_, i) => i % 8 === 0))
+    expect(Math.abs(alarms(0, 8, everyEighth) - promised)).toBeLessThan(0.02)
+  })
+
+  test('a shift of two deviations is found in nearly every run', () => {
+    const random = new Random(3)
+    let found = 0
+    for (let run = 0; run < 300; run++) {
+      const cusum = new Cusum(promise)
+      const shifted = errors(random, 120, 0.3, 1).map((error, i) => error + (i >= 70 ? 2 : 0))
+      if (residualsOf(shifted).some((score, i) => i >= 40 && cusum.add(score))) found++
+    }
+    expect(found / 300).toBeGreaterThan(0.9)
+  })
+
+  test('is the residual of a regression on all pairs before, whatever unit and level errors have', () => {
+    const all = errors(new Random(5), 12, 0.5, 1)
+    const last = all.length - 1
+    // By definition: least squares of each error on its predecessor, residuals over their spread, one after another.
+    const recursive = (upTo: number): number => {
+      const x = all.slice(0, upTo - 1)
+      const y = all.slice(1, upTo)
+      const [mx, my] = [x, y].map((figures) => figures.reduce((sum, figure) => sum + figure, 0) / figures.length)
+      const spread = x.reduce((sum, figure) => sum + (figure - mx!) ** 2, 0)
+      const slope = x.reduce((sum, figure, i) => sum + (figure - mx!) * (y[i]! - my!), 0) / spread
+      const distance = all[upTo - 1]! - mx!
+      const residual = all[upTo]! - my! - slope * distance
+      return residual / Math.sqrt(1 + 1 / x.length + distance ** 2 / spread)
+    }
+    const before = Array.from({ length: last - 3 }, (_, i) => recursive(i + 3))
+    const freedom = before.length
+    const t = recursive(last) / Math.sqrt(before.reduce((sum, residual) => sum + residual ** 2, 0) / freedom)
+    const score = residualsOf(all)[last]!
+    expect(score).toBeCloseTo((t * (1 - 1 / (4 * freedom))) / Math.sqrt(1 + (t * t) / (2 * freedom)), 9)
+    expect(residualsOf(all.map((error) => 1e6 + 1e-3 * error))[last]).toBeCloseTo(score, 4)
+    expect(score).not.toBeNaN()
+  })
+
+  test('of equal errors is nothing, and neither an error missed nor the one after it is judged', () => {
+    expect(residualsOf(Array<number>(20).fill(3)).every(Number.isNaN)).toBe(true)
+    const all = errors(new Random(5), 20, 0, 1)
+    const missed = residualsOf(all.map((error, i) => (i === 15 ? Number.NaN : error)))
+    expect(missed.map(Number.isNaN).lastIndexOf(true)).toBe(16)
+    expect(missed.map(Number.isNaN).indexOf(false)).toBeLessThan(8)
   })
 })
