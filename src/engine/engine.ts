@@ -29,7 +29,7 @@ import { type Forecast, type Forecasts, NO_FORECASTS } from '../models/forecast.
 import { ForecastDesk, type Forecaster } from '../models/forecastDesk.ts'
 import type { OpenOrder, Policy, PolicyContext } from '../policies/policy.ts'
 import { Ledger } from '../portfolio/portfolio.ts'
-import type { Gate, GateAct, GateReset, Scope } from '../risk/gate.ts'
+import { type Gate, type GateAct, type GateReset, type Scope, stillToClose } from '../risk/gate.ts'
 import { MarginDesk, type MarginReading, type VenueMargins } from './marginDesk.ts'
 
 /** Port: where acts go. It answers later, and only through `stepOrder` and `stepAccount`. */
@@ -457,6 +457,8 @@ export class Engine implements EngineParts {
       this.#observer?.onGateAct?.(act)
       if (act.act === 'pause') continue
       for (const working of [...this.#working.values()]) {
+        // What closes a position for an earlier act is not called back; only a halt leaves positions to a person.
+        if (working.policy < 0 && act.act !== 'halt') continue
         if (inScope(act.scope, working.instrument, working.policy, this.universe)) this.cancel(working.id, -1)
       }
       if (act.act === 'flatten') this.#flatten(act)
@@ -472,7 +474,8 @@ export class Engine implements EngineParts {
           ? this.#listeners[instrument]!.includes(this.#policies[act.scope.policy]!)
           : inScope(act.scope, instrument, -1, this.universe)
       if (lots === 0 || !covered) continue
-      const closing = lots - this.gate.leaves(instrument)
+      const position = { held: lots, left: this.gate.leaves(instrument) }
+      const closing = stillToClose(position, instrument, this.openOrders())
       if (closing === 0) continue
       this.submit(
         {

@@ -7,6 +7,7 @@
 
 import { GimbalError } from '../core/errors.ts'
 import type { AccountEvent, Intent, Order, OrderEvent } from '../market/order.ts'
+import type { OpenOrder } from '../policies/policy.ts'
 
 /**
  * What a tripped breaker does, mildest first: `pause` refuses new orders that add risk and keeps what rests; `cancel`
@@ -121,6 +122,22 @@ export interface Gate {
    * @throws {GimbalError} `reset-refused`; then nothing has changed.
    */
   reset(breaker: string, scope: Scope, who: string, reason: string, nowUs: number): GateReset
+}
+
+/**
+ * Signed lots of a position that a flatten must still send an order for: what is held, without what it leaves and without what orders
+ * of the gate on their way close already. Several breakers trip in one moment, and not every venue honours reduce-only.
+ */
+export function stillToClose(
+  { held, left }: { readonly held: number; readonly left: number },
+  instrument: number,
+  orders: Iterable<OpenOrder>,
+): number {
+  const closing = held - left
+  let lots = Math.abs(closing)
+  for (const order of orders)
+    if (order.policy < 0 && order.instrument === instrument && order.side * closing < 0) lots -= order.leavesLots
+  return lots > 0 ? Math.sign(closing) * lots : 0
 }
 
 /** A gate that lets everything through: for tests of other things and nothing else. */

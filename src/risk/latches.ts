@@ -98,7 +98,7 @@ class Latch implements LatchView {
 export interface Unmet {
   /** Whether an order that this act should have removed still rests under the scope and nobody asked to cancel it. */
   resting(scope: Scope, reducingToo: boolean): boolean
-  /** Whether more of a position under the scope is open than a flatten leaves, and no order of the gate is closing it. */
+  /** Whether more of a position under the scope is open than a flatten leaves and orders of the gate are closing. */
   open(scope: Scope): boolean
 }
 

@@ -19,7 +19,7 @@ import { MarginRatio } from './breakers/marginRatio.ts'
 import { ModelRange } from './breakers/modelRange.ts'
 import { checkRiskConfig } from './checkRiskConfig.ts'
 import { CoinHedges } from './coinHedges.ts'
-import type { Gate, GateAct, GateReset, LatchView, Scope } from './gate.ts'
+import { type Gate, type GateAct, type GateReset, type LatchView, type Scope, stillToClose } from './gate.ts'
 import { type Guard, Guards } from './guard.ts'
 import { InstrumentWatch } from './instrumentWatch.ts'
 import { covers, Latches, scopeKey, type Unmet } from './latches.ts'
@@ -323,15 +323,15 @@ export class RiskGate implements Gate, Unmet {
       if (ledger.lots(i) === 0) continue
       const covered =
         scope.of === 'policy' ? this.#profit.lots(scope.policy, i) !== 0 : covers(scope, i, Number.NaN, universe)
-      if (covered && !this.#closing(i) && ledger.lots(i) !== this.leaves(i)) return true
+      if (covered && this.#toClose(i) !== 0) return true
     }
     return false
   }
 
-  /** Whether an order of the gate is on its way to close an instrument. */
-  #closing(instrument: number): boolean {
-    for (const order of this.#parts.openOrders()) if (order.policy < 0 && order.instrument === instrument) return true
-    return false
+  /** Signed lots of a position that no order of the gate is closing yet and no flatten leaves. */
+  #toClose(instrument: number): number {
+    const position = { held: this.#parts.ledger.lots(instrument), left: this.leaves(instrument) }
+    return stillToClose(position, instrument, this.#parts.openOrders())
   }
 
   readonly #flattened = (instrument: number): boolean =>
@@ -360,7 +360,7 @@ export class RiskGate implements Gate, Unmet {
 
   /** The gate's own orders close what a flatten demanded, and nothing else. */
   #judgeOwn(intent: Intent): string {
-    const closable = -intent.side * (this.#parts.ledger.lots(intent.instrument) - this.leaves(intent.instrument))
+    const closable = -intent.side * this.#toClose(intent.instrument)
     const closes = intent.type === 'market' && intent.reduceOnly === true && intent.lots <= closable
     return closes && this.#latches.permitsFlatten(intent.instrument) ? '' : 'not-a-flatten'
   }
