@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Random } from '../../core/random.ts'
-import { binBounds, binBoundsZeroApart, boundBetween } from './binBounds.ts'
+import { binBounds, binBoundsOfLightgbm, boundBetween } from './binBounds.ts'
 
 const sorted = (values: readonly number[]) => Float64Array.from(values).sort()
 const binOf = (bounds: readonly number[], value: number) => bounds.filter((bound) => bound < value).length
@@ -34,13 +34,14 @@ test('few figures get a bin each, in the middle between them; too rare ones shar
 
 test('zero apart: a bin of its own, occupied or not, and never a bin too many', () => {
   const zero = Math.fround(1e-35)
-  expect(binBoundsZeroApart(sorted([-3, -1, 2, 4, 4]), 255, 1)).toEqual([-2, -zero, zero, 3])
-  expect(binBoundsZeroApart(sorted([0, -0, 1e-40, 2, 4]), 255, 1)).toEqual([zero, 3])
-  expect(binBoundsZeroApart(sorted([-3, -1]), 255, 1)).toEqual([-2, -zero])
-  expect(binBoundsZeroApart(sorted([0, 0]), 255, 1)).toEqual([])
+  const ulp = Number.EPSILON
+  expect(binBoundsOfLightgbm(sorted([-3, -1, 2, 4, 4]), 255, 1)).toEqual([-2 + ulp, -zero, zero, 3 + 2 * ulp])
+  expect(binBoundsOfLightgbm(sorted([0, -0, 1e-40, 2, 4]), 255, 1)).toEqual([zero, 3 + 2 * ulp])
+  expect(binBoundsOfLightgbm(sorted([-3, -1]), 255, 1)).toEqual([-2 + ulp, -zero])
+  expect(binBoundsOfLightgbm(sorted([0, 0]), 255, 1)).toEqual([])
   fc.assert(
     fc.property(fc.array(fc.integer({ min: -40, max: 40 })), fc.integer({ min: 1, max: 30 }), (figures, binsMax) => {
-      const bounds = binBoundsZeroApart(sorted(figures), binsMax, 1)
+      const bounds = binBoundsOfLightgbm(sorted(figures), binsMax, 1)
       expect(bounds.length).toBeLessThan(binsMax)
       expect(bounds).toEqual([...new Set(bounds)].sort((a, b) => a - b))
     }),

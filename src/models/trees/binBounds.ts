@@ -14,6 +14,22 @@ export function boundBetween(low: number, high: number): number {
   return middle >= low && middle < high ? middle : low
 }
 
+const DOUBLE = new Float64Array(1)
+const WORD = new BigInt64Array(DOUBLE.buffer)
+
+/** The next double above a finite one. */
+function nextUp(figure: number): number {
+  DOUBLE[0] = figure + 0 // Of both zeros the one above which doubles count upwards.
+  WORD[0]! += figure < 0 ? -1n : 1n
+  return DOUBLE[0]!
+}
+
+/** LightGBM's bound: the next double above the middle, so that the middle itself goes left; as {@link boundBetween} where it would reach `high`. */
+function boundAboveMiddle(low: number, high: number): number {
+  const bound = nextUp(low / 2 + high / 2)
+  return bound >= low && bound < high ? bound : boundBetween(low, high)
+}
+
 /**
  * Bounds between bins: ascending, each between two of the figures; figure <= bound belongs to the bins up to it. One bound
  * less than bins.
@@ -21,8 +37,9 @@ export function boundBetween(low: number, high: number): number {
  * @param sorted Finite figures of the sample, ascending.
  * @param binsMax Most bins, at least 1.
  * @param rowsMin Fewest sampled rows of a bin.
+ * @param between Where between two neighbours a bound lies.
  */
-export function binBounds(sorted: Float64Array, binsMax: number, rowsMin: number): number[] {
+export function binBounds(sorted: Float64Array, binsMax: number, rowsMin: number, between = boundBetween): number[] {
   const figures: number[] = []
   const counts: number[] = []
   for (let i = 0; i < sorted.length; ) {
@@ -33,17 +50,22 @@ export function binBounds(sorted: Float64Array, binsMax: number, rowsMin: number
     i = next
   }
   return figures.length <= binsMax
-    ? boundsOfFew(figures, counts, rowsMin)
-    : boundsOfMany(figures, counts, binsMax, rowsMin)
+    ? boundsOfFew(figures, counts, rowsMin, between)
+    : boundsOfMany(figures, counts, binsMax, rowsMin, between)
 }
 
-function boundsOfFew(figures: readonly number[], counts: readonly number[], rowsMin: number): number[] {
+function boundsOfFew(
+  figures: readonly number[],
+  counts: readonly number[],
+  rowsMin: number,
+  between: typeof boundBetween,
+): number[] {
   const bounds: number[] = []
   let inBin = 0
   for (let i = 0; i + 1 < figures.length; i++) {
     inBin += counts[i]!
     if (inBin < rowsMin) continue
-    bounds.push(boundBetween(figures[i]!, figures[i + 1]!))
+    bounds.push(between(figures[i]!, figures[i + 1]!))
     inBin = 0
   }
   return bounds
@@ -54,6 +76,7 @@ function boundsOfMany(
   counts: readonly number[],
   binsMax: number,
   rowsMin: number,
+  between: typeof boundBetween,
 ): number[] {
   let rows = 0
   for (const count of counts) rows += count
@@ -74,7 +97,7 @@ function boundsOfMany(
     if (!isBig(i)) rowsLeft -= counts[i]!
     inBin += counts[i]!
     if (!(isBig(i) || inBin >= mean || (isBig(i + 1) && inBin >= Math.max(1, mean / 2)))) continue
-    bounds.push(boundBetween(figures[i]!, figures[i + 1]!))
+    bounds.push(between(figures[i]!, figures[i + 1]!))
     inBin = 0
     if (!isBig(i)) mean = rowsLeft / --binsLeft
   }
@@ -86,17 +109,17 @@ const ZERO = Math.fround(1e-35)
 
 /**
  * Bounds as LightGBM's own (FindBinWithZeroAsOneBin): zero has a bin to itself, occupied or not, and the figures below and
- * above it share the others by their counts.
+ * above it share the others by their counts. The others are the next doubles above the middles.
  */
-export function binBoundsZeroApart(sorted: Float64Array, binsMax: number, rowsMin: number): number[] {
+export function binBoundsOfLightgbm(sorted: Float64Array, binsMax: number, rowsMin: number): number[] {
   const below = sorted.filter((figure) => figure <= -ZERO)
   const above = sorted.filter((figure) => figure > ZERO)
   const bounds: number[] = []
   if (below.length > 0 && binsMax > 1) {
     const share = Math.floor((below.length / (below.length + above.length)) * (binsMax - 1))
-    bounds.push(...binBounds(below, Math.max(1, share), rowsMin), -ZERO)
+    bounds.push(...binBounds(below, Math.max(1, share), rowsMin, boundAboveMiddle), -ZERO)
   }
   const binsLeft = binsMax - 1 - bounds.length
-  if (above.length > 0 && binsLeft > 0) bounds.push(ZERO, ...binBounds(above, binsLeft, rowsMin))
+  if (above.length > 0 && binsLeft > 0) bounds.push(ZERO, ...binBounds(above, binsLeft, rowsMin, boundAboveMiddle))
   return bounds
 }

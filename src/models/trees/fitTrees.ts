@@ -110,7 +110,7 @@ export function fitTreesIn(
     rules: { ...settings, rowsEstimated: settings.manner === 'lightgbm' },
     bins: settings.bins,
     minDataInBin: settings.minDataInBin,
-    zeroApart: settings.manner === 'lightgbm',
+    lightgbmBounds: settings.manner === 'lightgbm',
     monotone,
     categorical: Uint8Array.from(table.names, (_, column) => Number(categorical.includes(column))),
   }

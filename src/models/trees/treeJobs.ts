@@ -5,7 +5,7 @@
  * What a job is about stands in the control block, written by the leading thread before it calls for help.
  */
 
-import { binBounds, binBoundsZeroApart } from './binBounds.ts'
+import { binBounds, binBoundsOfLightgbm } from './binBounds.ts'
 import { CELLS, type KernelMemory, kernelOf, type TreeKernel } from './kernel.ts'
 import { bestConstant, fillGradients, type LabelledRows, lossSum, type ObjectiveSettings } from './objectives.ts'
 import { RadixSorter } from './radixSort.ts'
@@ -110,8 +110,8 @@ export interface FitTerms {
   readonly rules: SplitRules
   readonly bins: number
   readonly minDataInBin: number
-  /** Whether zero has a bin of its own. */
-  readonly zeroApart: boolean
+  /** Whether bins end where LightGBM's do. */
+  readonly lightgbmBounds: boolean
   readonly monotone: Int8Array
   readonly categorical: Uint8Array
 }
@@ -274,7 +274,7 @@ export class TreeJobs {
   }
 
   #findBounds(feature: number, values: Float64Array | Float32Array): void {
-    const { plan, bins, minDataInBin, zeroApart } = this.terms
+    const { plan, bins, minDataInBin, lightgbmBounds } = this.terms
     let least = Number.POSITIVE_INFINITY
     let greatest = Number.NEGATIVE_INFINITY
     let missing = 0
@@ -295,7 +295,7 @@ export class TreeJobs {
     }
     const sorted = this.#figures.subarray(0, count)
     this.#sorter.sort(sorted)
-    const find = zeroApart ? binBoundsZeroApart : binBounds
+    const find = lightgbmBounds ? binBoundsOfLightgbm : binBounds
     const bounds = find(sorted, Math.max(1, missing > 0 ? bins - 1 : bins), minDataInBin)
     const at = feature * CELLS
     this.#bounds.fill(Number.POSITIVE_INFINITY, at, at + CELLS)

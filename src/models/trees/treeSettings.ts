@@ -61,7 +61,7 @@ export const TREE_SETTINGS = {
   manner: {
     default: 'gimbal',
     choices: ['gimbal', 'lightgbm'],
-    doc: 'lightgbm: rows and columns drawn as by LightGBM 4.6 of this seed, zeros binned apart, rows of leaves estimated',
+    doc: 'lightgbm: drawn and binned as by LightGBM 4.6 whose parameter seed is given as this seed, rows of leaves estimated',
   },
 } as const satisfies SettingsShape
 
