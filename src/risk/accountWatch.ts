@@ -157,10 +157,14 @@ export class AccountWatch {
 
   #observeTails(equity: number, nowUs: number): void {
     const tails = this.#tails
+    const exposure = tails.length > 0 ? this.#atRisk() : 0
     for (let i = 0; i < tails.length; i++) {
       const { breaker, trip } = tails[i]!
-      if (!breaker.due(nowUs)) continue
-      const breached = breaker.observe(equity, this.#atRisk(), nowUs)
+      if (!breaker.due(nowUs)) {
+        breaker.look(exposure)
+        continue
+      }
+      const breached = breaker.observe(equity, exposure, nowUs)
       trip.read(breached, breaker.measured, breaker.allowed, nowUs)
     }
   }

@@ -178,8 +178,45 @@ describe('breakers of tails and margin', () => {
     for (let t = 0; t < 60; t++) expect(breaker.observe(t % 3 === 0 ? 100 : 90, 0, t)).toBe(false)
     for (let t = 60; t < 100; t++) breaker.observe(t % 2 === 0 ? 100 : 90, 10, t)
     expect(breaker.observe(-5, 10, 100)).toBe(true)
-    expect(breaker.observe(100, Number.NaN, 101)).toBe(true)
+    // Below zero without a position equity still moves: nothing is learnt of it.
+    for (let t = 101; t < 104; t++) breaker.observe(-5 * t, 0, t)
+    breaker.observe(100, 10, 104)
+    expect(breaker.measured).toBeLessThan(10)
+    expect(breaker.observe(100, Number.NaN, 105)).toBe(true)
     expect(breaker.measured).toBeNaN()
+  })
+
+  test('a position grown, or held between two samples, teaches what it lost per dollar of the most it was', () => {
+    const breaker = new TailLimit('expected-shortfall', settings)
+    let equity = 1_000
+    let t = 0
+    for (; t < 30; t++) breaker.observe(equity, 100, t)
+    // From 100 to 10,000 dollars at the start of a sample: 1 % of it is no 100 % of the small one.
+    equity -= 100
+    breaker.observe(equity, 10_000, t++)
+    // And back again, a large one held only between two samples.
+    breaker.observe(equity, 100, t++)
+    breaker.look(10_000)
+    equity -= 100
+    breaker.observe(equity, 100, t++)
+    for (; t < 60; t++) breaker.observe(equity, 100, t)
+    // The worst tenth of fifty: two of 1 % and three of nothing, over four samples.
+    const plain = ((2 * 0.01) / 5) * 2 * (100 / equity)
+    expect(breaker.measured / plain).toBeGreaterThan(0.99)
+    expect(breaker.measured / plain).toBeLessThan(2)
+  })
+
+  test('dust teaches nothing: what equity does beside it is not its doing', () => {
+    const breaker = new TailLimit('expected-shortfall', settings)
+    let equity = 1_000
+    for (let t = 0; t < 40; t++) {
+      // A hundredth of a dollar held, while fees of other things cost a dollar a sample.
+      equity -= 1
+      breaker.observe(equity, 0.01, t)
+    }
+    for (let t = 40; t < 70; t++) breaker.observe(equity, 500, t)
+    expect(breaker.observe(equity, 500, 70)).toBe(false)
+    expect(breaker.measured).toBe(0)
   })
 
   test('money taken out is no loss', () => {

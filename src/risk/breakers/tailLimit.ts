@@ -3,6 +3,9 @@
 import { quantileOfSorted, shortfallOfSorted } from '../tail/historicalTail.ts'
 import { SortedWindow } from '../tail/sortedWindow.ts'
 
+/** Share of equity below which what is held is dust: a change of equity is then not its doing, and over so little would be anything. */
+const DUST = 1e-3
+
 /** Weight of the last sample relative to this one in the present volatility; RiskMetrics'. */
 const LAMBDA = 0.94
 
@@ -21,10 +24,11 @@ export interface TailLimitSettings {
 /**
  * Value at risk or expected shortfall of equity over a horizon.
  *
- * A sample is the change of equity over the dollars at risk at its beginning, so that what was learnt from a small position holds for
- * a large one; the tail of the samples, times the exposure of now over equity, is what could be lost in a sample, and the root of the
+ * A sample is the change of equity over the most dollars that were at risk from its beginning to its end, so that what was learnt from
+ * a small position holds for a large one, and a position grown within it teaches no more than it lost; the tail of the samples, times the exposure of now over equity, is what could be lost in a sample, and the root of the
  * number of samples takes it to the horizon (which understates it where moves feed on themselves). When volatility is above that
- * of the window the tail is scaled up to it (Hull & White 1998) and never down. Samples without exposure teach nothing.
+ * of the window the tail is scaled up to it (Hull & White 1998) and never down. Samples that begin
+ * without exposure, or with dust, teach nothing.
  * Allocates nothing.
  */
 export class TailLimit {
@@ -37,6 +41,8 @@ export class TailLimit {
   readonly #losses: SortedWindow
   #equity = Number.NaN
   #exposure = 0
+  /** The most since the sample began. */
+  #most = 0
   #nextUs = Number.NEGATIVE_INFINITY
   #square = 0
   #weight = 0
@@ -54,12 +60,20 @@ export class TailLimit {
     return nowUs >= this.#nextUs
   }
 
+  /** Dollars that prices move, between two samples. */
+  look(exposure: number): void {
+    // What is unknown is not the most of anything; the sample's own ends tell of it.
+    if (exposure > this.#most) this.#most = exposure
+  }
+
   /** @param equity Finite, dollars. @param exposure Dollars that prices move; NaN breaches. */
   observe(equity: number, exposure: number, nowUs: number): boolean {
     this.#nextUs = nowUs + this.#settings.sampleUs
-    if (this.#exposure > 0) this.#learn((this.#equity - equity) / this.#exposure)
+    this.look(exposure)
+    if (this.#exposure > DUST * Math.max(0, this.#equity)) this.#learn((this.#equity - equity) / this.#most)
     this.#equity = equity
     this.#exposure = exposure
+    this.#most = exposure
     if (exposure === 0) this.measured = 0
     else if (Number.isNaN(exposure)) this.measured = Number.NaN
     else if (this.#losses.count < this.#settings.warmup) this.measured = 0
@@ -93,6 +107,7 @@ export class TailLimit {
     this.#square = 0
     this.#weight = 0
     this.#exposure = 0
+    this.#most = 0
     this.measured = 0
   }
 }
