@@ -6,9 +6,9 @@
 
 import { expect, test } from 'vitest'
 import { ASK, BID, type Side } from '../market/book.ts'
-import { Instrument, Universe } from '../market/instrument.ts'
+import { atomsPerUnit, Instrument, Universe } from '../market/instrument.ts'
 import { MarketState } from '../market/marketState.ts'
-import type { OrderEvent } from '../market/order.ts'
+import type { AccountEvent, OrderEvent } from '../market/order.ts'
 import { Flag, Kind, TapeBatch } from '../market/tape.ts'
 import { Ledger } from '../portfolio/portfolio.ts'
 import { DEFAULT_RISK } from './riskConfig.ts'
@@ -56,6 +56,14 @@ function desk() {
       } // biome-ignore format: an event
       ledger.applyFill(event, tick)
       gate.onOrderEvent(event, undefined)
+    },
+    transfer(coins: number) {
+      const event: AccountEvent = {
+        kind: 'transfer', timeUs: nowUs, venueTimeUs: nowUs, instrument: -1, currency: 'BTC', cashAtoms: coins * atomsPerUnit('BTC'),
+        side: 0, lots: 0, tick: 0,
+      } // biome-ignore format: an event
+      ledger.applyAccount(event)
+      gate.onAccountEvent(event)
     },
   }
 }
@@ -121,5 +129,33 @@ test('what an option lost in coins is counted once, at the price of today', () =
   expect(gate.latched).toEqual([])
   fill(OPTION, ASK, 10, 1_500)
   mark(OPTION, 0.27)
+  expect(gate.latched).toMatchObject([{ breaker: 'trade-loss' }])
+})
+
+test('coins that come in the middle of a trade excuse nothing of what it lost before', () => {
+  const { gate, mark, fill, transfer } = desk()
+  mark(PERP, 50_000)
+  fill(PERP, BID, 1, 50_000)
+  fill(PERP, ASK, 1, 50_000)
+  for (let price = 51_000; price <= 54_000; price += 1_000) mark(PERP, price)
+  fill(PERP, BID, 40, 54_000)
+  transfer(4)
+  mark(PERP, 53_000)
+  expect(gate.latched).toEqual([])
+  // Four bought at 54,000 lose 6,000 of 118,000 dollars.
+  mark(PERP, 52_500)
+  expect(gate.latched).toMatchObject([{ breaker: 'trade-loss' }])
+})
+
+test('what coins gained stays gained when they are taken away, and excuses what their hedge lost', () => {
+  const { gate, mark, fill, transfer } = desk()
+  mark(PERP, 50_000)
+  fill(PERP, ASK, 20, 50_000)
+  for (let price = 51_000; price <= 60_000; price += 1_000) mark(PERP, price)
+  transfer(-2)
+  mark(PERP, 60_000)
+  expect(gate.latched).toEqual([])
+  // From here on two are sold against nothing: 2 × 2,800 of 110,000 dollars.
+  mark(PERP, 62_800)
   expect(gate.latched).toMatchObject([{ breaker: 'trade-loss' }])
 })

@@ -60,8 +60,10 @@ export class InstrumentWatch {
   #fundedUs = Number.NEGATIVE_INFINITY
   #forecast = Number.NaN
   #forecastUs = Number.NEGATIVE_INFINITY
-  /** Price of the base when it was first needed. */
-  #firstRate = Number.NaN
+  /** Coins of the base in cash when last looked at, their price then, and what they have gained until then, in dollars. */
+  #coins = 0
+  #coinRate = Number.NaN
+  #coinsGained = 0
 
   constructor(index: number, config: RiskConfig, parts: Watched, guards: Guards) {
     this.#index = index
@@ -265,21 +267,23 @@ export class InstrumentWatch {
       trip.read(breaker.observe(rate, intervalUs), breaker.measured, breaker.allowed, nowUs)
   }
 
-  /** What coins of this base held as cash have gained since their price was first known: a hedge of them loses just that. */
+  /**
+   * What coins of this base held as cash have gained since they were first looked at: a hedge of them loses just that. Each move of the
+   * price counts for the coins that were there, so what comes or goes brings neither a gain nor a loss with it.
+   */
   #onCoins(ledger: PortfolioView): number {
     const { base } = this.#market.instrument.spec
-    const cash = ledger.cashAtoms(base)
-    if (cash === 0 || dollarLike(base)) return 0
     const rate = ledger.rate(base)
-    if (Number.isNaN(rate)) return 0
-    if (Number.isNaN(this.#firstRate)) this.#firstRate = rate
+    if (dollarLike(base) || Number.isNaN(rate)) return this.#coinsGained
+    if (this.#coins !== 0) this.#coinsGained += this.#coins * (rate - this.#coinRate)
+    this.#coinRate = rate
     // Coins that trading earned or cost are in `earned` already, at today's price.
-    let coins = cash / atomsPerUnit(base)
+    this.#coins = ledger.cashAtoms(base) / atomsPerUnit(base)
     for (const index of this.#sameBase) {
       const { settle, kind } = this.#parts.universe.at(index)
-      if (settle === base && kind !== 'spot') coins -= bookedUnits(ledger, settle, index)
+      if (settle === base && kind !== 'spot') this.#coins -= bookedUnits(ledger, settle, index)
     }
-    return coins * (rate - this.#firstRate)
+    return this.#coinsGained
   }
 
   #observeTrade(nowUs: number, equity: number): void {
