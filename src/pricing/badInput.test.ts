@@ -6,12 +6,24 @@
 
 import { expect, test } from 'vitest'
 import { black76, black76Price, blackScholes, inverseBlack76 } from './black76.ts'
+import { digitalBySpread, digitalOption } from './digital.ts'
+import { settleSlice } from './fitSvi.ts'
+import { ForwardCurve } from './forwardCurve.ts'
 import { hestonMeanVariance, hestonPrice } from './heston.ts'
 import { impliedVolatility } from './impliedVolatility.ts'
-import { arbitrageShare, feeImpliedVolatility } from './poolLiquidity.ts'
+import { perpetualOption, runPerpetual } from './perpetualOption.ts'
+import {
+  arbitrageShare,
+  expectedPoolValue,
+  feeImpliedVolatility,
+  lambertVolatility,
+  poolGreeks,
+} from './poolLiquidity.ts'
 import { nextNormalisation, powerImpliedVolatility, powerPerpetual, SQUEETH } from './powerPerpetual.ts'
 import { fitSabr, sabrVolatility } from './sabr.ts'
-import { jumpWings } from './svi.ts'
+import { ssviRaw } from './ssvi.ts'
+import { fromJumpWings, jumpWings } from './svi.ts'
+import { SviSurface } from './sviSurface.ts'
 import { listedVariance } from './volatilityIndex.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: arguments of any kind are what is tried
@@ -21,6 +33,10 @@ const option = { right: 1, forward: 100, strike: 90, years: 1, volatility: 0.5, 
 const { rate: _, ...coin } = option
 const heston = { right: 1, forward: 100, strike: 100, years: 1, v0: 0.04, kappa: 1, theta: 0.04, xi: 0.5, rho: -0.5 }
 const market = { spot: 1000, normalisation: 1, volatility: 0.5, rate: 0 }
+
+const surface = new SviSurface('X', new ForwardCurve(1e12, [{ expiryUs: 2e12, forward: 101, source: 'venue' }]), [
+  { expiryUs: 2e12, svi: { a: 0.04, b: 0.1, rho: -0.3, m: 0.01, sigma: 0.1 } },
+])
 
 const functions: [string, (of: Tried) => unknown, Record<string, number>][] = [
   ['black76', black76, option],
@@ -66,6 +82,43 @@ const functions: [string, (of: Tried) => unknown, Record<string, number>][] = [
     (of) => feeImpliedVolatility(of, of.price),
     { fee: 0.003, volumePerYear: 1e6, poolLiquidity: 1e4, price: 100 },
   ],
+  ['poolGreeks', (of) => poolGreeks({ ...of, upper: 200 }, of.price), { liquidity: 10, lower: 50, price: 100 }],
+  [
+    'expectedPoolValue',
+    (of) => expectedPoolValue({ liquidity: 10, lower: 50, upper: 200 }, of.price, of.volatility, of.years),
+    { price: 100, volatility: 0.5, years: 1 },
+  ],
+  [
+    'lambertVolatility',
+    (of) => lambertVolatility(of.fee, of.volume, of.liquidity),
+    { fee: 0.003, volume: 1e6, liquidity: 1e4 },
+  ],
+  [
+    'perpetualOption',
+    (of) => perpetualOption(of, of.price, of.volatility, of),
+    { right: 1, size: 1, strike: 100, factor: 1.1, price: 100, volatility: 0.5, left: 10, taken: 5, spread: 0.25 },
+  ],
+  [
+    'runPerpetual',
+    (of) => runPerpetual({ right: 1, size: 1, strike: 100, factor: 1.1 }, of.fee, [of, { ...of, from: 102, to: 101 }]),
+    { fee: 0.003, from: 100, to: 102, volume: 1e5, poolLiquidity: 1e4 },
+  ],
+  [
+    'digitalBySpread',
+    (of) => [digitalOption(surface, of), digitalBySpread(surface, of, of.width)],
+    { right: 1, expiryUs: 2e12, strike: 100, rate: 0, width: 1 },
+  ],
+  [
+    'fromJumpWings',
+    (of) => fromJumpWings(of, of.years),
+    { variance: 0.2, skew: -0.1, putWing: 0.8, callWing: 0.5, leastVariance: 0.15, years: 1 },
+  ],
+  ['ssviRaw', ssviRaw, { theta: 0.04, rho: -0.3, phi: 2 }],
+  [
+    'settleSlice',
+    (of) => settleSlice(of, of.years, undefined),
+    { a: 0.04, b: 0.1, rho: -0.3, m: 0.01, sigma: 0.1, years: 1 },
+  ],
 ]
 
 test.each(functions)('%s refuses by name what is no number', (_, call, sound) => {
@@ -77,12 +130,30 @@ test.each(functions)('%s refuses by name what is no number', (_, call, sound) =>
       )
 })
 
-test.each(functions.slice(0, 5))('%s takes neither text nor null for the number it looks like', (_, call, sound) => {
+test.each(functions)('%s takes neither text nor null for the number it looks like', (_, call, sound) => {
   for (const [name, value] of Object.entries(sound))
     for (const bad of [String(value), null])
       expect(() => call({ ...sound, [name]: bad }), `${name}: ${String(bad)}`).toThrow(
         expect.objectContaining({ code: 'argument-invalid' }),
       )
+})
+
+test('no surface and no curve of forwards is made of text, null or what is no number', () => {
+  const slice = { a: 0.04, b: 0.1, rho: -0.3, m: 0.01, sigma: 0.1 }
+  const surface = (of: Tried) =>
+    new SviSurface('X', new ForwardCurve(of.timeUs, [{ expiryUs: of.node, forward: of.forward, source: 'venue' }]), [
+      { expiryUs: of.expiryUs, svi: { ...slice, a: of.a } },
+    ])
+  const sound = { timeUs: 1, node: 10, forward: 100, expiryUs: 10, a: 0.04 }
+  surface(sound)
+  for (const [name, value] of Object.entries(sound))
+    for (const bad of [String(value), null, Number.NaN, Number.POSITIVE_INFINITY, {}])
+      expect(() => surface({ ...sound, [name]: bad }), `${name}: ${String(bad)}`).toThrow(
+        expect.objectContaining({ code: 'argument-invalid' }),
+      )
+  const spot = (of: Tried) => new ForwardCurve(1, [{ expiryUs: 10, forward: 100, source: 'venue' }], of)
+  for (const bad of ['100', null, 0, Number.POSITIVE_INFINITY, {}])
+    expect(() => spot(bad), String(bad)).toThrow(expect.objectContaining({ code: 'argument-invalid' }))
 })
 
 test('an infinite price is no price of a strip', () => {

@@ -60,9 +60,10 @@ function slopeOf(surface: VolatilitySurface, expiryUs: number, k: number): numbe
 function place(surface: VolatilitySurface, { right, expiryUs, strike, rate = 0 }: DigitalTerms) {
   const forward = surface.forward(expiryUs)
   const years = (expiryUs - surface.timeUs) / YEAR_US
-  const k = strike > 0 && forward > 0 ? logRatio(strike, forward) : Number.NaN
+  const known = [expiryUs, strike, rate].every(Number.isFinite) && strike > 0 && forward > 0
+  const k = known ? logRatio(strike, forward) : Number.NaN
   const variance = surface.totalVariance(expiryUs, k)
-  if ((right !== 1 && right !== -1) || !(variance > 0 && Number.isFinite(variance) && Number.isFinite(rate)))
+  if ((right !== 1 && right !== -1) || !(variance > 0 && Number.isFinite(variance)))
     throw new GimbalError('argument-invalid', 'The surface says nothing of this digital option', {
       right,
       expiryUs,
@@ -105,7 +106,7 @@ export function digitalOption(surface: VolatilitySurface, terms: DigitalTerms): 
 export function digitalBySpread(surface: VolatilitySurface, terms: DigitalTerms, width: number): number {
   const { right, strike, expiryUs, rate = 0 } = terms
   const { forward, years } = place(surface, terms)
-  if (!(width > 0 && width < 2 * strike))
+  if (!(Number.isFinite(width) && width > 0 && width < 2 * strike))
     throw new GimbalError('argument-invalid', 'A spread needs a width between 0 and twice its strike', {
       width,
       strike,

@@ -18,7 +18,7 @@
  */
 
 import { GimbalError } from '../core/errors.ts'
-import { durrleman, type RawSvi, sviVariance } from './svi.ts'
+import { durrleman, type RawSvi, requireSvi, sviVariance } from './svi.ts'
 import { butterflyFree, calendarFree, checkButterfly, checkCalendar, repairButterfly } from './sviArbitrage.ts'
 
 /** What is known of one expiry: bands of total variance at log-moneyness, a row each, all columns of one length. */
@@ -703,9 +703,13 @@ function raised(slice: RawSvi, earlier: RawSvi): RawSvi {
  * First butterflies, then the crossing by raising; should raising make butterflies again, the slice is mixed with the earlier one
  * raised to its own variance at the money, which is free: by as small a share as will do.
  *
- * @throws {GimbalError} `fit-failed` when even that is not free.
+ * @throws {GimbalError} `argument-invalid` for no slices, or time not above 0; `fit-failed` when even that is not free.
  */
 export function settleSlice(slice: RawSvi, years: number, earlier: RawSvi | undefined): RawSvi {
+  if (!(Number.isFinite(years) && years > 0))
+    throw new GimbalError('argument-invalid', 'A slice needs time above 0', { years })
+  requireSvi(slice)
+  if (earlier !== undefined) requireSvi(earlier)
   const fair = butterflyFree(slice) ? slice : repairButterfly(slice, years).slice
   if (earlier === undefined || calendarFree(earlier, fair)) return fair
   const lifted = raised(fair, earlier)
@@ -746,7 +750,7 @@ export function settleSlice(slice: RawSvi, years: number, earlier: RawSvi | unde
 export function fitSlices(bands: readonly SliceBands[]): FittedSlice[] {
   for (let i = 0; i < bands.length; i++) {
     const { years, mid } = bands[i]!
-    if (years > (i === 0 ? 0 : bands[i - 1]!.years) && mid.length >= 5) continue
+    if (Number.isFinite(years) && years > (i === 0 ? 0 : bands[i - 1]!.years) && mid.length >= 5) continue
     throw new GimbalError('argument-invalid', 'Bands must ascend in time and have five rows each', {
       slice: i,
       years,

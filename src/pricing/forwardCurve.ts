@@ -43,7 +43,8 @@ export class ForwardCurve {
   constructor(timeUs: number, nodes: readonly ForwardNode[], spot = Number.NaN) {
     let previous = timeUs
     for (const { expiryUs, forward } of nodes) {
-      if (!(expiryUs > previous && expiryUs < Number.POSITIVE_INFINITY && forward > 0 && forward < 1e100))
+      const finite = Number.isFinite(expiryUs) && Number.isFinite(forward)
+      if (!(finite && expiryUs > previous && forward > 0 && forward < 1e100))
         throw new GimbalError('argument-invalid', 'Nodes of a forward curve must ascend in time and have prices', {
           after: previous,
           expiryUs,
@@ -51,7 +52,8 @@ export class ForwardCurve {
         })
       previous = expiryUs
     }
-    if (!Number.isFinite(timeUs) || nodes.length === 0 || spot <= 0 || spot === Number.POSITIVE_INFINITY)
+    const spotSound = Number.isNaN(spot) || (Number.isFinite(spot) && spot > 0)
+    if (!Number.isFinite(timeUs) || nodes.length === 0 || !spotSound)
       throw new GimbalError('argument-invalid', 'A forward curve needs a time, a node and a spot above 0 if any', {
         timeUs,
         nodes: nodes.length,
@@ -62,7 +64,7 @@ export class ForwardCurve {
     this.spot = spot
   }
 
-  /** Forward for delivery at `expiryUs`; spot at `timeUs`, NaN before it. */
+  /** Forward for delivery at `expiryUs`; spot at `timeUs`, NaN before it and for NaN: every option of a batch asks. */
   at(expiryUs: number): number {
     const { nodes, timeUs, spot } = this
     if (!(expiryUs >= timeUs)) return Number.NaN

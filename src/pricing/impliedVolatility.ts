@@ -224,7 +224,8 @@ function refineHigh(beta: number, x: number, bound: number, guess: number): numb
  *
  * @param beta Time value over √(FK), above 0 and below e^(x/2).
  * @param x ln(F/K), at most 0.
- * @returns NaN when the figures leave the range of numbers on the way.
+ * @returns NaN when the figures leave the range of numbers on the way, and for NaN: this is the hot path, `impliedVolatility`
+ *   refuses by name.
  */
 export function impliedTotalVolatility(beta: number, x: number): number {
   const bound = Math.exp(0.5 * x)

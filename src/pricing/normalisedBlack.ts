@@ -124,8 +124,10 @@ export function vegaFrom(h: number, t: number): number {
  *
  * Accuracy: 4e-16 × (3 + h²) relative, which is what rounding x or s changes by itself.
  *
+ * Of the hot path: nothing is checked, NaN in is NaN out. `black76Price` refuses by name.
+ *
  * @param x ln(F/K), at most 0.
- * @param s σ√T, at least 0.
+ * @param s σ√T, at least 0; NaN for less.
  */
 export function normalisedBlack(x: number, s: number): number {
   if (!(s > 0)) return s === 0 ? 0 : Number.NaN

@@ -71,7 +71,7 @@ export interface PerpetualGreeks {
 function requireLeg({ right, size, strike, factor }: PerpetualLeg): void {
   if (
     (right !== 1 && right !== -1) ||
-    !(Number.isFinite(size) && strike > 0 && factor > 1 && strike * factor < Number.POSITIVE_INFINITY)
+    !([size, strike, factor].every(Number.isFinite) && strike > 0 && factor > 1 && Number.isFinite(strike * factor))
   )
     throw new GimbalError('argument-invalid', 'A leg needs right ±1, a size, a strike above 0 and a factor above 1', {
       right,
@@ -104,7 +104,7 @@ export function premiumMultiples({ left, taken, spread = PANOPTIC_SPREAD }: Rang
   bought: number
   sold: number
 } {
-  if (!(left > 0 && taken >= 0 && spread >= 0 && Number.isFinite(left + taken + spread)))
+  if (!([left, taken, spread].every(Number.isFinite) && left > 0 && taken >= 0 && spread >= 0))
     throw new GimbalError('argument-invalid', 'A range needs liquidity left in it', { left, taken, spread })
   const bought = 1 + (spread * taken) / left
   return { bought, sold: (left + taken * bought) / (left + taken) }
@@ -207,7 +207,7 @@ export function runPerpetual(
   let premium = 0
   let inside = 0
   for (const { from, to, volume, poolLiquidity } of path) {
-    if (!(from > 0 && to > 0))
+    if (!(Number.isFinite(from) && Number.isFinite(to) && from > 0 && to > 0))
       throw new GimbalError('argument-invalid', 'Prices of a path must be above 0', { from, to })
     const share = shareInside(range, from, to)
     const trading: PoolTrading = { fee, volumePerYear: volume, poolLiquidity }

@@ -43,7 +43,15 @@ export interface PoolGreeks {
 
 /** @throws {GimbalError} `argument-invalid`. */
 function requireRange({ liquidity, lower, upper }: PoolRange, price: number): void {
-  if (!(Number.isFinite(liquidity) && lower >= 0 && upper > lower && price > 0 && price < Number.POSITIVE_INFINITY))
+  if (
+    !(
+      [liquidity, lower, price].every(Number.isFinite) &&
+      typeof upper === 'number' &&
+      lower >= 0 &&
+      upper > lower &&
+      price > 0
+    )
+  )
     throw new GimbalError('argument-invalid', 'Liquidity needs a range (0 <= lower < upper) and a price above 0', {
       liquidity,
       lower,
@@ -54,7 +62,7 @@ function requireRange({ liquidity, lower, upper }: PoolRange, price: number): vo
 
 /** @throws {GimbalError} `argument-invalid` unless σ is a number, at least 0. */
 function requireVolatility(volatility: number): void {
-  if (!(volatility >= 0 && volatility < Number.POSITIVE_INFINITY))
+  if (!(Number.isFinite(volatility) && volatility >= 0))
     throw new GimbalError('argument-invalid', 'Volatility must be at least 0', { volatility })
 }
 
@@ -93,7 +101,9 @@ export function lossVersusRebalancing(range: PoolRange, price: number, volatilit
  * @param blocksPerYear λ.
  */
 export function arbitrageShare(feeLog: number, blocksPerYear: number, volatility: number): number {
-  if (!(feeLog >= 0 && blocksPerYear > 0 && volatility > 0 && Number.isFinite(feeLog + blocksPerYear + volatility)))
+  if (
+    !([feeLog, blocksPerYear, volatility].every(Number.isFinite) && feeLog >= 0 && blocksPerYear > 0 && volatility > 0)
+  )
     throw new GimbalError('argument-invalid', 'Fee, blocks and volatility must not be negative', {
       feeLog,
       blocksPerYear,
@@ -143,16 +153,8 @@ export interface PoolTrading {
 
 /** @throws {GimbalError} `argument-invalid`. */
 function requireTrading({ fee, volumePerYear, poolLiquidity }: PoolTrading): void {
-  if (
-    !(
-      fee >= 0 &&
-      fee < 1 &&
-      volumePerYear >= 0 &&
-      volumePerYear < Number.POSITIVE_INFINITY &&
-      poolLiquidity > 0 &&
-      poolLiquidity < Number.POSITIVE_INFINITY
-    )
-  )
+  const finite = [fee, volumePerYear, poolLiquidity].every(Number.isFinite)
+  if (!(finite && fee >= 0 && fee < 1 && volumePerYear >= 0 && poolLiquidity > 0))
     throw new GimbalError('argument-invalid', 'Fees need a fee below 1, a volume and liquidity above 0', {
       fee,
       volumePerYear,

@@ -74,7 +74,7 @@ export interface PowerGreeks {
 
 function requirePositive(figures: Record<string, number>): void {
   for (const [name, value] of Object.entries(figures))
-    if (!(value > 0 && value < Number.POSITIVE_INFINITY))
+    if (!(Number.isFinite(value) && value > 0))
       throw new GimbalError('argument-invalid', 'A power perpetual needs figures above 0', { [name]: value })
 }
 
@@ -178,7 +178,7 @@ export function powerFundingRate(terms: PowerTerms, ratio: number): number {
  */
 export function nextNormalisation(terms: PowerTerms, normalisation: number, ratio: number, years: number): number {
   requirePositive({ normalisation })
-  if (!(years >= 0 && years < Number.POSITIVE_INFINITY))
+  if (!(Number.isFinite(years) && years >= 0))
     throw new GimbalError('argument-invalid', 'Time does not run backwards', { years })
   return normalisation * Math.exp(-powerFundingRate(terms, ratio) * years)
 }

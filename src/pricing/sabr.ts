@@ -58,9 +58,10 @@ function volatilityOf(
  */
 export function sabrVolatility(sabr: Sabr, forward: number, strike: number, years: number): number {
   const { alpha, beta, rho, nu } = sabr
+  const finite = [alpha, beta, rho, nu, forward, strike, years].every(Number.isFinite)
   const sound =
     alpha > 0 && beta >= 0 && beta <= 1 && Math.abs(rho) < 1 && nu >= 0 && forward > 0 && strike > 0 && years > 0
-  if (!(sound && alpha + nu + forward + strike + years < Number.POSITIVE_INFINITY))
+  if (!(finite && sound))
     throw new GimbalError(
       'argument-invalid',
       'No SABR volatility: a parameter, forward, strike or time is out of range',
@@ -164,10 +165,18 @@ export function fitSabr(
 ): SabrFit {
   const rows = strike.length
   let nearest = 0
-  let sound = rows >= 3 && forward > 0 && years > 0 && forward + years < 1e100 && beta >= 0 && beta <= 1
+  let sound =
+    [beta, forward, years].every(Number.isFinite) &&
+    rows >= 3 &&
+    forward > 0 &&
+    years > 0 &&
+    forward + years < 1e100 &&
+    beta >= 0 &&
+    beta <= 1
   let weights = 0
   for (let i = 0; i < rows; i++) {
     sound &&=
+      [strike[i]!, volatility[i]!, weight[i]!].every(Number.isFinite) &&
       strike[i]! > 0 &&
       volatility[i]! > 0 &&
       weight[i]! >= 0 &&

@@ -55,7 +55,10 @@ function hingeSlope(rho: number, sigma: number, x: number, root: number): number
   return ((1 - rho) * (1 + rho) * x * x - rho * rho * sigma * sigma) / (root * (x - rho * root))
 }
 
-/** Total variance at log-moneyness `k`. Accuracy: 1e-12 relative (test "reference vectors"). */
+/**
+ * Total variance at log-moneyness `k`. Accuracy: 1e-12 relative (test "reference vectors"). Of the hot path, like all that takes a
+ * `k` here: nothing is checked, NaN in is NaN out; `requireSvi` is asked once a slice.
+ */
 export function sviVariance(slice: RawSvi, k: number): number {
   const x = k - slice.m
   return slice.a + slice.b * hinge(slice.rho, slice.sigma, x, Math.sqrt(x * x + slice.sigma * slice.sigma))
@@ -123,7 +126,7 @@ export function jumpWings(slice: RawSvi, years: number): JumpWings {
   requireSvi(slice)
   const { b, rho, m, sigma } = slice
   const total = sviVariance(slice, 0)
-  if (!(years > 0 && years < Number.POSITIVE_INFINITY && total > 0))
+  if (!(Number.isFinite(years) && years > 0 && total > 0))
     throw new GimbalError('argument-invalid', 'Jump-wings need time and variance', { years, total })
   const root = Math.sqrt(total)
   return {
@@ -156,7 +159,10 @@ export function fromJumpWings(wings: JumpWings, years: number): RawSvi {
   const scale = (total - leastVariance * years) / (b * distance)
   const sigma = scale * Math.sqrt(1 - beta * beta)
   const slice = { a: leastVariance * years - b * sigma * Math.sqrt(1 - rho * rho), b, rho, m: scale * beta, sigma }
-  if (!(years > 0 && total > 0 && b > 0 && sigma > 0 && sigma < Number.POSITIVE_INFINITY && leastVariance >= 0))
+  const finite = [years, variance, skew, putWing, callWing, leastVariance].every(Number.isFinite)
+  if (
+    !(finite && years > 0 && total > 0 && b > 0 && sigma > 0 && sigma < Number.POSITIVE_INFINITY && leastVariance >= 0)
+  )
     throw new GimbalError('argument-invalid', 'No one slice has these jump-wings', {
       years,
       variance,

@@ -40,7 +40,7 @@ export class SviSurface implements VolatilitySurface {
     let previous = curve.timeUs
     for (const { expiryUs, svi } of slices) {
       requireSvi(svi)
-      if (!(expiryUs > previous && expiryUs < Number.POSITIVE_INFINITY))
+      if (!(Number.isFinite(expiryUs) && expiryUs > previous))
         throw new GimbalError('argument-invalid', 'Slices of a surface must ascend in time', {
           after: previous,
           expiryUs,

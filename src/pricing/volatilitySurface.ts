@@ -3,7 +3,9 @@
 /**
  * Implied volatility of the options of one asset, over expiry and strike, at one moment.
  *
- * Years are of 365 days from `timeUs` to the expiry; volatility is Black-76 on the forward of that expiry, a fraction a year.
+ * Years are of 365 days from `timeUs` to the expiry; volatility is Black-76 on the forward of that expiry, a fraction a year. Every
+ * option of a batch asks, so nothing throws: what is no number, or no strike above 0, is answered with NaN, and who prices a
+ * single option refuses it by name.
  */
 export interface VolatilitySurface {
   readonly asset: string
