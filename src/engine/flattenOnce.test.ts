@@ -18,8 +18,9 @@ import { Engine, type VenuePort } from './engine.ts'
 const universe = new Universe([new Instrument(testPerpetual('BTC'))])
 const LOTS = 100
 const rule = { confirmations: 1, cooldownUs: 0, act: 'flatten' } as const
+const { sizing: _, ...UNSIZED } = DEFAULT_RISK
 const CONFIG: RiskConfig = {
-  ...DEFAULT_RISK,
+  ...UNSIZED,
   breakers: [
     { ...rule, breaker: 'drawdown-from-peak', limit: 0.05 },
     { ...rule, breaker: 'drawdown-from-start', limit: 0.05 },
@@ -27,7 +28,6 @@ const CONFIG: RiskConfig = {
     { ...rule, breaker: 'trade-loss', limit: 0.05 },
     { ...rule, breaker: 'equity-nan', act: 'reduce-only', startupUs: 1 },
   ],
-  sizing: undefined,
   checkUs: 1,
   confirmUs: 1,
 }

@@ -176,10 +176,8 @@ export class AccountWatch {
   #atRisk(): number {
     const { ledger, markets } = this.#parts
     let sum = 0
-    for (const index of ledger.traded) {
-      const market = markets[index]!
-      sum += notionalDollars(market, market.markPrice, ledger.lots(index), ledger)
-    }
+    for (const index of ledger.traded)
+      sum += notionalDollars(this.#parts, index, markets[index]!.markPrice, ledger.lots(index))
     for (const currency of ledger.currencies) {
       const atoms = ledger.cashAtoms(currency)
       if (atoms !== 0 && !dollarLike(currency))

@@ -4,6 +4,7 @@
  */
 
 import { describe, expect, test } from 'vitest'
+import { type Clock, HOUR_US } from '../core/clock.ts'
 import { ASK, BID, type Side } from '../market/book.ts'
 import { Instrument, type InstrumentSpec, Universe } from '../market/instrument.ts'
 import { MarketState } from '../market/marketState.ts'
@@ -75,10 +76,11 @@ function desk(
   limits: Partial<LimitsConfig>,
   instrument: Partial<InstrumentLimits> = {},
   specs = [SPEC, { ...SPEC, base: 'ETH' }],
+  clock?: Clock,
 ): Desk {
   const universe = new Universe(specs.map((spec) => new Instrument(spec)))
   const markets = universe.instruments.map((each) => new MarketState(each))
-  const ledger = new Ledger(universe, markets, { USDT: 1_000_000 })
+  const ledger = new Ledger(universe, markets, { USDT: 1_000_000 }, clock)
   const open: OpenOrder[] = []
   for (const market of markets) quote(market)
   const config = { ...LOOSE, ...limits, instrument: { ...LOOSE.instrument, ...limits.instrument, ...instrument } }
@@ -257,6 +259,33 @@ describe('size', () => {
   test('an option is as large as its underlying, however cheap', () => {
     const at = desk({}, { orderNotionalMax: 35_000 }, [OPTION])
     expect([judge(at, limit(ASK, 7)), judge(at, limit(ASK, 8))]).toEqual(['', 'order-notional'])
+  })
+})
+
+describe('an option last heard of two hours ago', () => {
+  test('is as large as its underlying is by now, in orders and positions', () => {
+    const tell = (market: MarketState, kind: number, value: number, timeUs: number) => {
+      const batch = new TapeBatch(1)
+      batch.push(timeUs, timeUs, kind, 0, 0, 0, 0, value, Flag.END)
+      market.apply(batch, 0, timeUs)
+    }
+    const far = { collarBps: NONE, takerCollarBps: NONE }
+    const opened = (limits: Partial<InstrumentLimits>) => {
+      const at = desk({}, { ...far, ...limits }, [OPTION, SPEC], { nowUs: 2 * HOUR_US })
+      const [option, perp] = at.markets
+      tell(option!, Kind.INDEX, 10_000, 2)
+      tell(option!, Kind.FORWARD, 10_100, 2)
+      tell(option!, Kind.MARK, 1_000, 2)
+      tell(perp!, Kind.MARK, 12_000, 2 * HOUR_US)
+      return at
+    }
+    // A tenth of a coin at 10,100 × 12,000 / 10,000.
+    const lot = 1_212
+    const single = opened({ orderNotionalMax: 3 * lot - 1 })
+    expect([judge(single, limit(ASK, 2)), judge(single, limit(ASK, 3))]).toEqual(['', 'order-notional'])
+    const held = opened({ positionNotionalMax: 3 * lot - 1 })
+    held.hold(0, -1)
+    expect([judge(held, limit(ASK, 1)), judge(held, limit(ASK, 2))]).toEqual(['', 'position-notional'])
   })
 })
 

@@ -24,9 +24,10 @@
  *   margin                    initial margin of positions and open orders over equity
  *
  * A reduce-only order that is no larger than what is left of the position once every open order of its side has filled
- * can only make it smaller, and passes from `position-size` on. Dollars of an option are those of its underlying, so
- * that a short option is not small because it is cheap. In turbulence, ill health and drawdown the sizes (`order-size`,
- * `order-notional`, `position-size`, `position-notional`) shrink for orders that add risk: `sizing.ts`.
+ * can only make it smaller, and passes from `position-size` on. Dollars of an option are those of its underlying (the
+ * forward the ledger carries it at), so that a short option is not small because it is cheap. In turbulence, ill health
+ * and drawdown the sizes (`order-size`, `order-notional`, `position-size`, `position-notional`) shrink for orders that
+ * add risk: `sizing.ts`.
  */
 
 import { isLevel, type Side } from '../market/book.ts'
@@ -143,7 +144,7 @@ export class Limits {
     const scale = reduces ? 1 : size
     if (!(lots <= limits.orderLotsMax * scale)) return 'order-size'
     const price = (priced(intent.type) ? intent.tick : reference) * instrument.ticks.size
-    if (!(notionalDollars(market, price, lots, this.#parts.ledger) <= limits.orderNotionalMax * scale))
+    if (!(notionalDollars(this.#parts, intent.instrument, price, lots) <= limits.orderNotionalMax * scale))
       return 'order-notional'
     if (!priced(intent.type) && !(lots <= limits.marketDepthShareMax * visibleLots(market, intent.side, limits)))
       return 'market-depth'
@@ -160,13 +161,23 @@ export class Limits {
   #judgePrice(intent: Intent, reference: number, market: MarketState, limits: InstrumentLimits): string {
     if (!priced(intent.type)) return ''
     const { side, tick } = intent
-    const room = optionRoom(market, limits)
+    const room = this.#optionRoom(intent.instrument, limits)
     if (intent.type !== 'limit') return within(tick, intent.triggerTick!, limits.collarBps, room) ? '' : 'price-collar'
     const opposite = side > 0 ? market.bestAsk : market.bestBid
     const takes = side > 0 ? tick >= opposite : tick <= opposite
     if (takes && intent.postOnly !== true && !within(tick, reference, limits.takerCollarBps, room))
       return 'taker-collar'
     return within(tick, reference, limits.collarBps, room) ? '' : 'price-collar'
+  }
+
+  /** Ticks an option's price may lie from its reference whatever its premium; 0 of anything else, and while the underlying is unknown. */
+  #optionRoom(index: number, limits: InstrumentLimits): number {
+    const market = this.#parts.markets[index]!
+    const { kind, settle, ticks } = market.instrument
+    if (kind !== 'option') return 0
+    // A premium in coins is a share of one coin; one in dollars of its forward.
+    const underlying = dollarLike(settle) ? optionForward(market, this.#parts.ledger.marks.carried(index)?.forward) : 1
+    return Math.max((limits.optionCollarBps * underlying) / (10_000 * ticks.size), 0)
   }
 
   #judgeExposure(
@@ -182,7 +193,7 @@ export class Limits {
     open[index]! += lots
     const worst = Math.max(0, side * ledger.lots(index) + open[index]!)
     if (!(worst <= limits.positionLotsMax * scale)) return 'position-size'
-    const notional = notionalDollars(market, market.markPrice, worst, ledger)
+    const notional = notionalDollars(this.#parts, index, market.markPrice, worst)
     if (!(notional <= limits.positionNotionalMax * scale))
       return Number.isNaN(notional) ? 'equity-unknown' : 'position-notional'
     return this.#judgeAccount()
@@ -202,8 +213,8 @@ export class Limits {
       if (high === 0 && low === 0) continue
       const market = markets[i]!
       const { markPrice } = market
-      const long = notionalDollars(market, markPrice, high, ledger)
-      const short = notionalDollars(market, markPrice, low, ledger)
+      const long = notionalDollars(this.#parts, i, markPrice, high)
+      const short = notionalDollars(this.#parts, i, markPrice, low)
       const worst = Math.max(long, short)
       gross += worst
       // A put bought is exposure to a fall: what lengthens the account is selling it.
@@ -299,22 +310,24 @@ function within(tick: number, reference: number, bps: number, room = 0): boolean
   return away * 10_000 <= bps * reference || away <= room
 }
 
-/** Ticks an option's price may lie from its reference whatever its premium; 0 of anything else, and while the underlying is unknown. */
-function optionRoom(market: MarketState, limits: InstrumentLimits): number {
-  const { instrument } = market
-  if (instrument.kind !== 'option') return 0
-  // A premium in coins is a share of one coin; one in dollars of its forward.
-  const underlying = dollarLike(instrument.settle) ? (Number.isNaN(market.forward) ? market.index : market.forward) : 1
-  const room = (limits.optionCollarBps * underlying) / (10_000 * instrument.ticks.size)
-  return Math.max(room, 0)
+/** What an option is on, in dollars: where the ledger carries the option its forward moves along; else as last told, NaN unknown. */
+function optionForward({ forward, index }: MarketState, carried = Number.NaN): number {
+  if (carried > 0) return carried
+  return Number.isNaN(forward) ? index : forward
 }
 
 /** Absolute worth of lots at a price in dollars; for options that of as much underlying. NaN while a price is unknown. */
-export function notionalDollars(market: MarketState, price: number, lots: number, ledger: PortfolioView): number {
+export function notionalDollars(
+  { markets, ledger }: Pick<Watched, 'markets' | 'ledger'>,
+  index: number,
+  price: number,
+  lots: number,
+): number {
+  const market = markets[index]!
   const { instrument } = market
   if (lots === 0) return 0
   if (instrument.kind === 'option') {
-    const known = Number.isNaN(market.forward) ? market.index : market.forward
+    const known = optionForward(market, ledger.marks.carried(index)?.forward)
     const underlying = Number.isNaN(known) ? instrument.strike : known
     return Math.abs(lots) * instrument.lots.size * Number(instrument.spec.multiplier) * underlying
   }
