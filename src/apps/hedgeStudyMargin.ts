@@ -1,62 +1,16 @@
 /**
  * @file Margin of a run's accounts as their venues would ask it: options by both modes of Deribit, perpetuals by the tiers their
- * instruments carry (sim/marginRules.ts), which is how Binance and the simulated exchange do it.
+ * instruments list (engine/listedTiers.ts), which is how Binance and the simulated exchange do it.
  */
 
-import { atomsPerUnit, type Universe } from '../market/instrument.ts'
+import { listedTiers } from '../engine/listedTiers.ts'
+import type { Universe } from '../market/instrument.ts'
 import type { Book, Position, VenueAccount } from '../portfolio/book.ts'
-import { futureProfit } from '../portfolio/margin/deribitStandard.ts'
 import { liquidationDistance, liquidationPrices } from '../portfolio/margin/liquidation.ts'
-import type { MarginEngine, MarginLine, MarginPool } from '../portfolio/margin/marginEngine.ts'
-import { marginReport, placedName, pooled, refusePosition } from '../portfolio/margin/marginReport.ts'
+import type { MarginEngine } from '../portfolio/margin/marginEngine.ts'
 import { marginEngine } from '../portfolio/margin/registry.ts'
-import { WatchedView } from '../portfolio/margin/watchedView.ts'
 import type { MarketView } from '../portfolio/marketView.ts'
 import type { StudyMargin } from '../report/hedgeResult.ts'
-import { initialMarginAtoms, maintenanceMarginAtoms } from '../sim/marginRules.ts'
-
-const TIERS = 'instrument-tiers'
-
-/** Perpetuals and futures of a run, cross margined by the tiers of their instruments at the highest leverage these allow. */
-export function tierMargin(universe: Universe): MarginEngine {
-  return {
-    name: TIERS,
-    source: 'tiers of each instrument; where it has none, 20x and 2.5 % maintenance',
-    assess(account, market) {
-      const view = new WatchedView(market)
-      const pools = new Map<string, { equity: number; lines: MarginLine[] }>()
-      const pool = (currency: string) => {
-        const known = pools.get(currency) ?? { equity: 0, lines: [] }
-        pools.set(currency, known)
-        return known
-      }
-      for (const [currency, units] of Object.entries(account.balances)) pool(currency).equity += units
-      for (const position of account.positions) {
-        if ((position.kind !== 'perp' && position.kind !== 'future') || position.instrument === undefined)
-          return refusePosition(TIERS, position, account.venue, 'only perpetuals and futures of the run are')
-        const instrument = universe.at(universe.index(position.instrument))
-        const price =
-          position.kind === 'perp'
-            ? view.perpetual(account.venue, position.asset, position.instrument)
-            : view.forward(position.asset, position.expiryUs!, position.instrument)
-        const lots = position.size / (instrument.lots.size * Number(instrument.spec.multiplier))
-        const sum = pool(position.settle)
-        sum.equity += futureProfit(position, price)
-        sum.lines.push({
-          what: placedName(position, account.venue),
-          initial:
-            initialMarginAtoms(instrument, price, lots, Number.POSITIVE_INFINITY, price) /
-            atomsPerUnit(position.settle),
-          maintenance: maintenanceMarginAtoms(instrument, price, lots, price) / atomsPerUnit(position.settle),
-        })
-      }
-      const rows: MarginPool[] = [...pools].map(([currency, { equity, lines }]) =>
-        pooled(currency, currency, equity, lines),
-      )
-      return marginReport(TIERS, rows, view)
-    },
-  }
-}
 
 /**
  * An account whose premiums have changed hands. The ledger owes the profit of an option since it was traded; a venue pays the
@@ -77,7 +31,7 @@ export function withPremiumsPaid(account: VenueAccount): VenueAccount {
 export function enginesOf(universe: Universe, venue: string): readonly MarginEngine[] {
   const kinds = new Set(universe.instruments.filter((each) => each.venue === venue).map(({ kind }) => kind))
   if (kinds.has('option')) return [marginEngine('deribit-standard'), marginEngine('deribit-portfolio')]
-  return kinds.has('perp') || kinds.has('future') ? [tierMargin(universe)] : []
+  return kinds.has('perp') || kinds.has('future') ? [listedTiers(universe)] : []
 }
 
 /** Volatility of the option held nearest the money, a fraction a year; NaN without options. */

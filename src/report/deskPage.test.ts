@@ -80,6 +80,10 @@ const report: DeskReport = {
     tail: undefined,
     tailMissing: EVIL,
     rules: [EVIL],
+    unwatched: [
+      { breaker: 'stale-data', why: EVIL },
+      { breaker: 'clock-skew', why: EVIL },
+    ],
   },
 }
 
@@ -110,6 +114,7 @@ describe('a page of everything', () => {
       'GIVEN FIGURES',
       'in no sum here',
       '3 later events',
+      'no scenario: stale-data, clock-skew (',
     ])
       expect(page).toContain(words)
   })

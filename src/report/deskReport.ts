@@ -9,6 +9,7 @@ import type { GreeksTable } from '../portfolio/greeksTable.ts'
 import type { MarginLine } from '../portfolio/margin/marginEngine.ts'
 import type { HeatMap } from '../risk/stress/frontier.ts'
 import type { Losses } from '../risk/stress/heldBook.ts'
+import type { UnwatchedBreaker } from '../risk/stress/protectiveRules.ts'
 import type { ReverseShock } from '../risk/stress/reverseStress.ts'
 import type { CascadeEvent } from '../risk/stress/stressMoment.ts'
 
@@ -300,7 +301,9 @@ export interface StressFacts {
   /** Undefined without a history of prices; then `tailMissing` says why. */
   readonly tail: TailFacts | undefined
   readonly tailMissing: string
+  /** Names of the breakers that watched, and those of the gate's usual ones that no scenario can read. */
   readonly rules: readonly string[]
+  readonly unwatched: readonly UnwatchedBreaker[]
 }
 
 /** Everything the page shows. Sections that were not computed are absent. */

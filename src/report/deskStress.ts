@@ -40,13 +40,24 @@ export function stressSection(found: StressFacts): string {
       : `The book does not survive ${deadly.map((name) => escaped(name)).join(', ')}.`
   const guards =
     rules.length > 0 ? `Breakers: ${escaped([...new Set(rules)].join(', '))}.` : 'Breakers are off: only venues act.'
-  return `<p class="verdict">${verdict}</p><p class="facts">Equity at the start ${money(equity)} dollars. ${guards}</p>
+  return `<p class="verdict">${verdict}</p><p class="facts">Equity at the start ${money(equity)} dollars. ${guards}</p>${unwatchedPart(found)}
 ${heatMapPicture(found.heatMap, equity)}
 ${frontierPart(found)}
 ${scenarioTable(scenarios)}
 ${found.path ? pathPart(found.path) : ''}
 ${reversePart(found)}
 ${tailPart(found.tail, found.tailMissing)}`
+}
+
+/** Breakers no scenario can read, one clause a reason. */
+function unwatchedPart({ unwatched }: StressFacts): string {
+  if (unwatched.length === 0) return ''
+  const reasons = [...new Set(unwatched.map(({ why }) => why))]
+  const clauses = reasons.map((reason) => {
+    const names = unwatched.filter(({ why }) => why === reason).map(({ breaker }) => breaker)
+    return `${escaped(names.join(', '))} (${escaped(reason)})`
+  })
+  return `<p class="note">Breakers that watch a run and no scenario: ${clauses.join('; ')}.</p>`
 }
 
 function frontierPart({ heatMap }: StressFacts): string {

@@ -386,6 +386,9 @@ describe('gimbal stress', () => {
     for (const breakers of [true, false]) {
       const { code, json } = await stressOf({ book, breakers, scenario: ['spot * +40%'] })
       expect([code, json.deadly, json.rules.length > 0]).toEqual([3, ['spot * +40%'], breakers])
+      // Breakers that read messages are said not to have been there, unless nobody asked for breakers.
+      const unwatched = json.unwatched.map(({ breaker }: { breaker: string }) => breaker)
+      expect(unwatched.includes('stale-data')).toBe(breakers)
     }
   })
 

@@ -1,14 +1,15 @@
 /** @file A book under stress: scenarios with and without breakers, the map, the smallest shocks, and the tail of its history. */
 
 import { DAY_US, HOUR_US } from '../../core/clock.ts'
-import { GimbalError } from '../../core/errors.ts'
 import { dollarLike } from '../../market/instrument.ts'
 import type { Book } from '../../portfolio/book.ts'
 import { exposedAssets } from '../../portfolio/margin/liquidation.ts'
 import type { PathFacts, ScenarioFacts, StressFacts, TailFacts } from '../../report/deskReport.ts'
+import { DEFAULT_RISK } from '../../risk/riskConfig.ts'
 import { type CascadeResult, runCascade } from '../../risk/stress/cascade.ts'
 import { heatMap } from '../../risk/stress/frontier.ts'
 import { namedScenarios } from '../../risk/stress/namedScenarios.ts'
+import { unwatchedBreakers } from '../../risk/stress/protectiveRules.ts'
 import { reverseStress } from '../../risk/stress/reverseStress.ts'
 import type { Scenario } from '../../risk/stress/scenario.ts'
 import { parseScenario, scenarioText } from '../../risk/stress/scenarioText.ts'
@@ -52,7 +53,6 @@ export async function stressFacts(terminal: Terminal, desk: Desk, wish: StressWi
   const optionHalfSpread = spreads.length > 0 ? Math.max(...spreads) : DEFAULT_STRESS.optionHalfSpread
   const settings = { optionHalfSpread }
   const rules = wish.breakers ? (usualProtection(book) ?? []) : []
-  requireGasPriced(wish.scenarios, desk)
   const runs = wish.scenarios.map((scenario, index) => {
     terminal.progress(`scenario ${index + 1} of ${wish.scenarios.length}: ${scenario.name}`)
     const guarded = runCascade(book, view, scenario, { settings, rules })
@@ -80,21 +80,8 @@ export async function stressFacts(terminal: Terminal, desk: Desk, wish: StressWi
     tail,
     tailMissing: missing,
     rules: rules.map(({ name }) => name),
+    unwatched: wish.breakers ? unwatchedBreakers(DEFAULT_RISK) : [],
   }
-}
-
-/** Gas in gwei is paid in ETH: without its price nothing on a chain could be closed at a known cost. */
-function requireGasPriced(scenarios: readonly Scenario[], { market, book }: Desk): void {
-  const paying = book.accounts.filter(({ venue }) => market.view.transactionCost(venue) > 0)
-  if (paying.length === 0 || market.view.spot('ETH') > 0) return
-  const found = scenarios.find(({ steps }) =>
-    steps.some(({ shocks }) => shocks.some((shock) => shock.shock === 'gas' && shock.mode === 'gwei')),
-  )
-  if (!found) return
-  throw new GimbalError('argument-invalid', 'A scenario states gas in gwei, and the market has no price of ETH', {
-    scenario: found.name,
-    venues: paying.map(({ venue }) => venue).join(' '),
-  })
 }
 
 function scenarioFacts(guarded: CascadeResult, bare: CascadeResult): ScenarioFacts {

@@ -139,7 +139,7 @@ export function hyperliquidLiquidationPrice(terms: LiquidationTerms): number {
 /** What the venue does with a pool. */
 export type HyperliquidLiquidation =
   | { readonly kind: 'none' }
-  /** Sold on the book: this fraction of the position at first, the rest after the cool-down if it still must. */
+  /** Sold on the book: this fraction of the position at first, and the whole of it if within the cool-down it still must. */
   | { readonly kind: 'market'; readonly fraction: number; readonly coolDownSeconds: number }
   /** Taken over whole by the liquidator vault, maintenance margin lost. */
   | { readonly kind: 'backstop' }

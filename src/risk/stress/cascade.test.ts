@@ -189,6 +189,7 @@ describe('to the cent', () => {
     // 10 ETH at 2,300 against 20,000: health 0.9545; 10,000 repaid, 10,500 taken; health 1.0375.
     const result = run(book(borrower(10, 20_000)), 'spot ETH x0.76666666666666666')
     expect(kinds(result)).toEqual(['call-unmet', 'loan-liquidated'])
+    expect(result.events[1]!.note).toBe('10,000 repaid')
     expect(result.losses.liquidation).toBeCloseTo(500, 6)
     expect(result.end).toBeCloseTo(2500, 6)
   })

@@ -14,7 +14,7 @@ import { positionValue } from '../../portfolio/valuation.ts'
 import { closingCost } from './closingCost.ts'
 import { HeldAccount } from './heldBook.ts'
 import { assess, marginRatio } from './marginRatio.ts'
-import { isolatedDollars, type StressMoment } from './stressMoment.ts'
+import { isolatedDollars, repaidNote, type StressMoment } from './stressMoment.ts'
 import { termsOf } from './stressSettings.ts'
 
 /** A loan is called again and again until it is sound; each call halves it at least, so more would be dust. */
@@ -155,13 +155,7 @@ function callLoan(moment: StressMoment, account: HeldAccount): void {
     account.withdraw(supply.asset, (repaid * (1 + bonus)) / shown.spot(supply.asset))
     const lost = before - account.value(moment.market)
     moment.book.losses.liquidation += lost
-    moment.note(
-      'loan-liquidated',
-      account.venue,
-      `${supply.asset} for ${debt.asset}`,
-      lost,
-      `${repaid.toFixed(2)} repaid`,
-    )
+    moment.note('loan-liquidated', account.venue, `${supply.asset} for ${debt.asset}`, lost, repaidNote(repaid))
   }
 }
 

@@ -59,6 +59,11 @@ const LASTING: ReadonlySet<CascadeEventKind> = new Set([
   'hedge-unavailable',
 ])
 
+/** Of a loan, for the note of an event: whole dollars, in groups of three as the events' own are shown. */
+export function repaidNote(dollars: number): string {
+  return `${dollars.toFixed(0).replace(/\B(?=(\d{3})+$)/g, ',')} repaid`
+}
+
 /** What an isolated position is worth with the margin set aside for it, dollars; undefined for one that is not isolated. */
 export function isolatedDollars(position: Position, venue: string, market: MarketView): number | undefined {
   if (!('isolatedMargin' in position) || position.isolatedMargin === undefined) return undefined

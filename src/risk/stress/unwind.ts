@@ -12,7 +12,7 @@ import type { HeldAccount } from './heldBook.ts'
 import { worstFirst } from './liquidate.ts'
 import { borrows, repayFromBalances } from './marginCalls.ts'
 import { marginRatio } from './marginRatio.ts'
-import type { StressMoment } from './stressMoment.ts'
+import { repaidNote, type StressMoment } from './stressMoment.ts'
 
 /** Equity over maintenance an account must have for a hedge to be left in it: below, what is nearest to it is closed until it has. */
 const KEPT_RATIO_MIN = 1.2
@@ -268,7 +268,7 @@ function sellCollateral(moment: StressMoment, account: HeldAccount, wanted: numb
     account.venue,
     `${supply.asset} for ${debt.asset}`,
     cost.slippage + cost.fees + gas,
-    `${repaid.toFixed(2)} repaid`,
+    repaidNote(repaid),
   )
   return repaid
 }
