@@ -203,10 +203,10 @@ describe('samples in time', () => {
     expect(samples.length).toBe(1)
     trade(start + 2 * SECOND_US + 1, 16_000)
     expect(samples.map(({ timeUs }) => timeUs - start)).toEqual([SECOND_US, 2 * SECOND_US])
-    // Contracts of the second that ends with the moment: all of its rows, none of the microsecond after.
-    expect(samples[1]!.values[traded]).toBe(14)
+    // Dollars at a hundred a contract, of the second that ends with the moment: all of its rows, none of the microsecond after.
+    expect(samples[1]!.values[traded]).toBe(14 * 100)
     trade(start + 3 * SECOND_US + 1, 1)
-    expect(samples[2]!.values[traded]).toBe(16)
+    expect(samples[2]!.values[traded]).toBe(16 * 100)
   })
 
   test('a row exactly on a multiple starts with a sample of itself', () => {
