@@ -3,7 +3,8 @@
  *
  * The policy sells a straddle covered by wings at whatever price (its edges are set so), so that both runs hold the same options; only
  * the hedge differs. Profit is explained from chain to chain, when every option held has a new mark: delta, gamma, vega, theta, what
- * trading cost, and what nobody can explain. `gimbal hedge` does this with seven hedges, margin beside them, and a page.
+ * trading cost, and what nobody can explain. A week is short: over ten seeds the hedge leaves 7 to 110 % of the variance, a quarter in
+ * the median. `gimbal hedge` does this with seven hedges, margin beside them, and a page.
  *
  * Run it: node examples/12-hedged-variance.ts
  * With the package installed, import from 'gimbal/portfolio', 'gimbal/sim' and so on.
@@ -160,7 +161,7 @@ function run(market: OptionMarket, bandShare: number) {
 const dollars = (amount: number) => amount.toFixed(0).padStart(6)
 
 export function main(print: (line: string) => void) {
-  const market = optionMarket({ seed: 3, days: 7, realised: 0.45, implied: 0.55, expiryDays: [9, 30] })
+  const market = optionMarket({ seed: 9, days: 7, realised: 0.45, implied: 0.55, expiryDays: [9, 30] })
   const runs = [
     // A band of ten times what is held is never reached.
     { title: 'left alone', ...run(market, 10) },
