@@ -2,8 +2,8 @@
  * @file From the quotes of a chain to a surface: forwards, cleaning, slices, and what became of every expiry.
  *
  * Expiries with believed quotes at five strikes get a slice of their own (`fitSvi.ts`). One with fewer begins as a slice in the
- * shape of SSVI between those of its neighbours, at the level of its quotes, and moves to them as far as it stays free: those with
- * most strikes first. It is named `ssvi-fallback`, and where nothing of that shape fits between the neighbours it is left to
+ * shape of SSVI between those of its neighbours, or with the smile of its only one over deviations, at the level of its quotes, and
+ * moves to them as far as it stays free: those with most strikes first. It is named `ssvi-fallback`, and where nothing of that shape fits between the neighbours it is left to
  * interpolation, under its name too. A chain without five strikes at any expiry is begun at the one with most, two at least, from a
  * smile of SSVI that leans neither way.
  */
@@ -31,6 +31,8 @@ const STRIKES_LEAST = 5
 const STRIKES_FIRST = 2
 /** φ√θ of a smile nothing is known about: about what listed options of coins and of shares have. */
 const BEND_UNKNOWN = 1
+/** Times a level is sought: each at least halves what it is off. */
+const LEVEL_PASSES = 20
 
 /** What became of an expiry. */
 export type ExpiryOutcome =
@@ -129,9 +131,14 @@ interface Slice {
 const SHARES = [0.5, 0.25, 0.75, 0.1, 0.9, 0.02, 0.98] as const
 
 /** By what variances of a slice must be multiplied for half of the quotes to lie above. */
-function levelOf(bands: SliceBands, shape: SsviSlice): number {
-  const ratios = Array.from(bands.mid, (mid, i) => mid / ssviVariance(shape, bands.logMoneyness[i]!))
+function levelOf(bands: SliceBands, varianceAt: (k: number) => number): number {
+  const ratios = Array.from(bands.mid, (mid, i) => mid / varianceAt(bands.logMoneyness[i]!))
   return ratios.sort((p, q) => p - q)[ratios.length >> 1]!
+}
+
+/** The same smile over deviations: λ²w at λk. Free of butterflies where the slice is, for λ up to 1. */
+function stretched({ a, b, rho, m, sigma }: RawSvi, lambda: number): RawSvi {
+  return { a: a * lambda * lambda, b: b * lambda, rho, m: m * lambda, sigma: sigma * lambda }
 }
 
 /** A slice through the quotes of an expiry in a chain that tells no more, from a smile that leans neither way. */
@@ -139,7 +146,7 @@ function firstSlice(bands: SliceBands): RawSvi {
   const shapeAt = (theta: number): SsviSlice => ({ theta, rho: 0, phi: BEND_UNKNOWN / Math.sqrt(theta) })
   let theta = bands.mid[0]!
   // The level moves the scale along k on which the smile bends: to where both agree, or nearly.
-  for (let pass = 0; pass < 20; pass++) theta *= levelOf(bands, shapeAt(theta))
+  for (let pass = 0; pass < LEVEL_PASSES; pass++) theta *= levelOf(bands, (k) => ssviVariance(shapeAt(theta), k))
   const shape = shapeAt(theta)
   const guess = ssviRaw({ ...shape, phi: ssviPhiWithin(shape) })
   if (!butterflyFree(guess))
@@ -150,7 +157,11 @@ function firstSlice(bands: SliceBands): RawSvi {
   return fitGuessed(bands, guess, undefined, undefined)
 }
 
-/** A slice of SSVI that lies between its neighbours, at the level of its quotes if possible (`quoted`), else at theirs. */
+/**
+ * A slice that lies between its neighbours, at the level of its quotes if possible (`quoted`), else at theirs: a lone neighbour's
+ * smile over deviations, or one of SSVI by the neighbours' wings. The lone neighbour's comes first, for its wings far out say little
+ * of its smile.
+ */
 function fallbackSlice(
   bands: SliceBands,
   before: Slice | undefined,
@@ -168,7 +179,21 @@ function fallbackSlice(
   const high = after ? own(after) : scaled(before!)
   const time = before && after ? (years - before.years) / (after.years - before.years) : 0.5
   const level = low.theta + time * (high.theta - low.theta)
-  for (const quoted of bands.mid.length > 0 ? [true, false] : [false])
+  const fits = (slice: RawSvi) =>
+    butterflyFree(slice) && (!before || calendarFree(before.svi, slice)) && (!after || calendarFree(slice, after.svi))
+  const lone = before && after ? undefined : (before ?? after)
+  for (const quoted of bands.mid.length > 0 ? [true, false] : [false]) {
+    if (lone) {
+      let square = years / lone.years
+      const smile = () => stretched(lone.svi, Math.sqrt(square))
+      if (quoted)
+        for (let pass = 0; pass < LEVEL_PASSES; pass++) {
+          const now = smile()
+          square *= levelOf(bands, (k) => sviVariance(now, k))
+        }
+      const slice = smile()
+      if (fits(slice)) return { slice, quoted }
+    }
     for (const share of SHARES) {
       const left = low.left ** (1 - share) * high.left ** share
       const right = low.right ** (1 - share) * high.right ** share
@@ -178,11 +203,10 @@ function fallbackSlice(
         return { ...shape, phi: ssviPhiWithin(shape) }
       }
       const shape = at(level)
-      const slice = ssviRaw(at(quoted ? level * levelOf(bands, shape) : level))
-      if (!butterflyFree(slice)) continue
-      if ((before && !calendarFree(before.svi, slice)) || (after && !calendarFree(slice, after.svi))) continue
-      return { slice, quoted }
+      const slice = ssviRaw(at(quoted ? level * levelOf(bands, (k) => ssviVariance(shape, k)) : level))
+      if (fits(slice)) return { slice, quoted }
     }
+  }
   return undefined
 }
 
