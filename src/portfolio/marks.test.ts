@@ -317,3 +317,20 @@ describe.skipIf(!there)(`recorded chains${there ? '' : ' (shared data absent: no
     }
   })
 }) // biome-ignore format: one column a row
+
+test('a volatility told long after a mark that implies none is believed, whoever had asked before it came', () => {
+  const worthOf = (asked: boolean) => {
+    const { ledger, clock, tell } = desk()
+    tell(SPOT, [[Kind.MARK, 90_000]])
+    // A call worth more than the coin: no volatility gives it.
+    tell(CALL, [[Kind.FORWARD, 90_500], [Kind.INDEX, 90_000], [Kind.MARK, 1.2]]) // biome-ignore format: rows
+    clock.nowUs += 70e6
+    if (asked) ledger.marks.price(CALL)
+    clock.nowUs += 20e6
+    tell(CALL, [[Kind.IMPLIED_VOLATILITY, 0.6]])
+    clock.nowUs += 1e6
+    return ledger.marks.price(CALL)
+  }
+  expect(worthOf(true)).toBe(worthOf(false))
+  expect(worthOf(false)).toBeLessThan(0.1)
+})

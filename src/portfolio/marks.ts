@@ -50,6 +50,7 @@ class Carried implements CarriedOption {
   toldUs = Number.NaN
   told = Number.NaN
   toldForward = Number.NaN
+  toldVolatility = Number.NaN
   /** What the price was taken from. */
   nowUs = Number.NaN
   spot = Number.NaN
@@ -122,8 +123,8 @@ export class Marks {
     if (underlying === undefined) return undefined
     const known = (this.#carried[index] ??= new Carried())
     const told = market.markPrice
-    if (known.toldUs !== pricedUs || known.told !== told || known.toldForward !== market.forward)
-      this.#invert(index, market, told, known)
+    const said = known.toldUs === pricedUs && known.told === told && known.toldForward === market.forward
+    if (!said || !Object.is(known.toldVolatility, market.impliedVolatility)) this.#invert(index, market, told, known)
     // A mark that is no number is a fault to be seen, and one no volatility gives is all there is.
     if (Number.isNaN(told) || Number.isNaN(known.volatility)) return undefined
     const spot = underlying.markPrice
@@ -146,10 +147,11 @@ export class Marks {
    */
   #invert(index: number, market: MarketState, told: number, into: Carried): void {
     const { right, strike, expiryUs, settle } = this.#universe.at(index)
-    const { forward, pricedUs } = market
+    const { forward, pricedUs, impliedVolatility } = market
     into.toldUs = pricedUs
     into.told = told
     into.toldForward = forward
+    into.toldVolatility = impliedVolatility
     ASKED.right[0] = right === 'put' ? PUT : CALL
     ASKED.forward[0] = forward
     ASKED.strike[0] = strike
@@ -159,7 +161,6 @@ export class Marks {
     into.nowUs = Number.NaN
     into.volatility = ANSWER[0]!
     if (STATUS[0] === VolatilityStatus.SOLVED) return
-    const { impliedVolatility } = market
     if (impliedVolatility > 0 && impliedVolatility < 1e3) into.volatility = impliedVolatility
     else if (STATUS[0] === VolatilityStatus.BELOW_INTRINSIC && told >= 0) into.volatility = 0
   }
