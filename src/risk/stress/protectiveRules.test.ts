@@ -82,6 +82,15 @@ describe('health of a market', () => {
   })
 })
 
+test('a trade of a book that began with nothing, or with debts, may lose nothing, as in the gate', () => {
+  const rule = { ...base, breaker: 'trade-loss', act: 'flatten', limit: 0.1 } as const
+  const after = (equity: number, profit: number) =>
+    watch(rule).observe({ ...reading('spot BTC x0.9'), equity, profit: () => profit })
+  for (const equity of [-1_000, 0]) expect(after(equity, -500)).toMatchObject([{ act: 'flatten', asset: 'BTC' }])
+  expect(after(1_000, -90)).toEqual([])
+  expect(after(1_000, -110)).toMatchObject([{ act: 'flatten' }])
+})
+
 test('every breaker of the default configuration is watched, or named with what it lacks', () => {
   const watched = new Set(protectiveRules(DEFAULT_RISK).map(({ name }) => name))
   const unwatched = unwatchedBreakers(DEFAULT_RISK)

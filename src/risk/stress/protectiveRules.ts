@@ -113,7 +113,7 @@ function tradeLoss(limit: number, act: GateActKind): ProtectiveWatch {
       if (Number.isNaN(opened)) opened = reading.equity
       const demands: ProtectiveDemand[] = []
       for (const asset of reading.assets) {
-        const measured = -reading.profit(asset) / opened
+        const measured = opened > 0 ? -reading.profit(asset) / opened : Number.POSITIVE_INFINITY
         if (latched.has(asset) || measured <= limit) continue
         latched.add(asset)
         demands.push({ act, asset, measured, allowed: limit })
