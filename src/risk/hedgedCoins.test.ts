@@ -1,5 +1,5 @@
 /**
- * Goal: a hedge of coins held as collateral is no losing trade.
+ * Goal: a hedge of coins held as collateral is no losing trade, and a tail is that of what was held.
  * Method: coins in cash, an option sold in them, a perpetual sold against both; prices that run away from one leg alone or from
  * the sum.
  */
@@ -11,14 +11,17 @@ import { MarketState } from '../market/marketState.ts'
 import type { AccountEvent, OrderEvent } from '../market/order.ts'
 import { Flag, Kind, TapeBatch } from '../market/tape.ts'
 import { Ledger } from '../portfolio/portfolio.ts'
-import { DEFAULT_RISK } from './riskConfig.ts'
+import { type BreakerRule, DEFAULT_RISK } from './riskConfig.ts'
 import { RiskGate } from './riskGate.ts'
 
 const PERP = 0
 const OPTION = 1
 
+const rule = { confirmations: 1, cooldownUs: 0 } as const
+const TRADE_LOSS: BreakerRule = { ...rule, breaker: 'trade-loss', act: 'flatten', limit: 0.05 }
+
 /** Two coins in cash at 50,000, and a gate with nothing but a limit of 5 % on a trade's loss. */
-function desk() {
+function desk(watching = TRADE_LOSS, cash: Record<string, number> = { BTC: 2, USDT: 10_000 }) {
   const venue = { base: 'BTC', venue: 'test', venueSymbol: 'x', multiplier: '1', source: 'test' } as const
   const universe = new Universe([
     new Instrument({ ...venue, quote: 'USDT', kind: 'perp', payoff: 'linear', settle: 'USDT', tickSize: '1', lotSize: '0.1' }),
@@ -28,12 +31,8 @@ function desk() {
     }),
   ]) // biome-ignore format: an instrument a row
   const markets = universe.instruments.map((instrument) => new MarketState(instrument))
-  const ledger = new Ledger(universe, markets, { BTC: 2, USDT: 10_000 })
-  const rule = { confirmations: 1, cooldownUs: 0 } as const
-  const breakers = [
-    { ...rule, breaker: 'trade-loss', act: 'flatten', limit: 0.05 },
-    { ...rule, breaker: 'equity-nan', act: 'reduce-only', startupUs: 1 },
-  ] as const
+  const ledger = new Ledger(universe, markets, cash)
+  const breakers: BreakerRule[] = [watching, { ...rule, breaker: 'equity-nan', act: 'reduce-only', startupUs: 1 }]
   const config = { ...DEFAULT_RISK, breakers, checkUs: 1, confirmUs: 1 }
   const gate = new RiskGate(config, { universe, markets, ledger, openOrders: () => [] })
   let nowUs = 0
@@ -158,4 +157,25 @@ test('what coins gained stays gained when they are taken away, and excuses what 
   // From here on two are sold against nothing: 2 × 2,800 of 110,000 dollars.
   mark(PERP, 62_800)
   expect(gate.latched).toMatchObject([{ breaker: 'trade-loss' }])
+})
+
+test('a large position held between two samples of a tail teaches no more than it lost per dollar', () => {
+  const minute = { sampleUs: 60_000_000, horizonUs: 60_000_000, window: 50, warmup: 20, level: 0.9 } as const
+  const tail: BreakerRule = { ...rule, ...minute, breaker: 'expected-shortfall', act: 'pause', limit: 0.05 }
+  const { gate, mark, fill } = desk(tail, { USDT: 100_000 })
+  mark(PERP, 50_000)
+  fill(PERP, BID, 1, 50_000)
+  const minutes = (count: number, price: number) => {
+    for (let second = 0; second < 60 * count; second++) mark(PERP, price)
+  }
+  minutes(30, 50_000)
+  mark(PERP, 50_000)
+  fill(PERP, BID, 20, 50_000)
+  for (let second = 0; second < 5; second++) mark(PERP, 49_500)
+  fill(PERP, ASK, 20, 49_500)
+  minutes(2, 49_500)
+  // A percent lost of the most that was held, one of 32 minutes: a position as large as the account may be held.
+  fill(PERP, BID, 20, 49_500)
+  minutes(2, 49_500)
+  expect(gate.latched).toEqual([])
 })
