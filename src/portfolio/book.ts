@@ -12,7 +12,7 @@ import { isoDay } from '../core/clock.ts'
 import type { Right } from '../pricing/right.ts'
 
 /** The last moment a date can be written of, microseconds since 1970. */
-export const TIME_MAX_US = 8.64e21
+export const TIME_MAX_US = 8.64e18
 
 interface Held {
   /** Base asset by its symbol: `BTC`. What prices come from and Greeks are summed over. */

@@ -404,4 +404,20 @@ describe('what is not known', () => {
     expect(missingPrices(call, 'venue', without({}))).toEqual([])
     expect(positionName(call)).toBe('BTC 2026-01-25 90000 call')
   })
+
+  test('an expiry that no date can be written of is named by its figure', () => {
+    const call: OptionPosition = {
+      kind: 'option',
+      asset: 'BTC',
+      right: 1,
+      strike: 90_000,
+      expiryUs: 8.64e18,
+      size: 1,
+      settle: 'BTC',
+    }
+    expect(positionName(call)).toContain('275760-09')
+    // Nanoseconds handed in for microseconds.
+    for (const expiryUs of [8.65e18, 1.769e20, Number.NaN, Number.NEGATIVE_INFINITY])
+      expect(positionName({ ...call, expiryUs })).toBe(`BTC ${expiryUs} 90000 call`)
+  })
 })
