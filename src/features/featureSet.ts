@@ -2,8 +2,8 @@
  * @file A list of features over one target, as plain data and as the running thing, with the hash that says which.
  *
  * The hash covers everything that decides the figures: families, their versions, settings with defaults filled in, names
- * of the figures, the sampler with its version, and normalisation. A model keeps the hash of what it was trained on, and the engine refuses to
- * feed it anything else.
+ * of the figures, the sampler with its version, and normalisation. A model keeps the hash of what it was trained on, and the engine
+ * refuses to feed it anything else.
  */
 
 import { createHash } from 'node:crypto'

@@ -32,7 +32,7 @@ export interface VarianceSwap {
 }
 
 /**
- * The variance swap to an expiry. Both figures are NaN at or before the surface's time, and where the left wing is so near Lee's
+ * The variance swap to an expiry. Both figures are NaN at or before the surface's time, for NaN, and where the left wing is so near Lee's
  * bound of 2 that the sum does not end: at the bound itself the swap is worth more than any amount.
  *
  * @param from Log-moneyness of the least strike believed, at most 0; and of the greatest, at least 0. Everything when absent.

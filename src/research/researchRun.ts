@@ -278,8 +278,9 @@ interface PlaceboKind {
  * The same learner where nothing can be learnt. A placebo may know no more of the judged samples than the model does: labels
  * are permuted among those each window learns from, or the mean of the future would be in them.
  *
- * Permuted labels are judged on permuted labels, against their mean, each at its best level. On the true ones a column that does tell something would
- * reward whatever slope it was given by chance: in markets with an edge a quarter of such placebos claimed one, with t of −7.
+ * Permuted labels are judged on permuted labels, against their mean, each at its best level. On the true ones a column that does tell
+ * something would reward whatever slope it was given by chance: in markets with an edge a quarter of such placebos claimed one, with
+ * t of −7.
  */
 async function runPlacebos(
   samples: ForecastSamples,

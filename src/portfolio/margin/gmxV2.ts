@@ -105,9 +105,8 @@ function perpetual(position: Position, venue: string, terms: Readonly<Record<str
 
 /**
  * The engine: a pool per position, in dollars. Its collateral is `isolatedMargin` units of `settle`, a dollar coin or the asset itself;
- * what closing costs is part of what is asked. Profit is dollars
- * whatever the collateral; where that is a dollar coin off its peg it is counted in that coin, as everywhere in a book, while the
- * contract would count dollars.
+ * what closing costs is part of what is asked. Profit is dollars whatever the collateral; where that is a dollar coin off its peg it is
+ * counted in that coin, as everywhere in a book, while the contract would count dollars.
  */
 export function gmxV2(terms: Readonly<Record<string, GmxTerms>> = GMX_TERMS): MarginEngine {
   return {
