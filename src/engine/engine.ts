@@ -30,6 +30,7 @@ import { ForecastDesk, type Forecaster } from '../models/forecastDesk.ts'
 import type { OpenOrder, Policy, PolicyContext } from '../policies/policy.ts'
 import { Ledger } from '../portfolio/portfolio.ts'
 import { type Gate, type GateAct, type GateReset, type Scope, stillToClose } from '../risk/gate.ts'
+import { covers } from '../risk/latches.ts'
 import { MarginDesk, type MarginReading, type VenueMargins } from './marginDesk.ts'
 
 /** Port: where acts go. It answers later, and only through `stepOrder` and `stepAccount`. */
@@ -459,7 +460,7 @@ export class Engine implements EngineParts {
       for (const working of [...this.#working.values()]) {
         // What closes a position for an earlier act is not called back; only a halt leaves positions to a person.
         if (working.policy < 0 && act.act !== 'halt') continue
-        if (inScope(act.scope, working.instrument, working.policy, this.universe)) this.cancel(working.id, -1)
+        if (covers(act.scope, working.instrument, working.policy, this.universe)) this.cancel(working.id, -1)
       }
       if (act.act === 'flatten') this.#flatten(act)
     }
@@ -472,7 +473,7 @@ export class Engine implements EngineParts {
       const covered =
         act.scope.of === 'policy'
           ? this.#listeners[instrument]!.includes(this.#policies[act.scope.policy]!)
-          : inScope(act.scope, instrument, -1, this.universe)
+          : covers(act.scope, instrument, -1, this.universe)
       if (lots === 0 || !covered) continue
       const position = { held: lots, left: this.gate.leaves(instrument) }
       const closing = stillToClose(position, instrument, this.openOrders())
@@ -550,19 +551,6 @@ export class Engine implements EngineParts {
       this.#observer?.onSample?.(nowUs)
     }
     this.clock.nowUs = timeUs
-  }
-}
-
-function inScope(scope: Scope, instrument: number, policy: number, universe: Universe): boolean {
-  switch (scope.of) {
-    case 'account':
-      return true
-    case 'venue':
-      return universe.at(instrument).venue === scope.venue
-    case 'policy':
-      return policy === scope.policy
-    case 'position':
-      return instrument === scope.instrument
   }
 }
 
