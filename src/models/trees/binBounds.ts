@@ -24,7 +24,10 @@ function nextUp(figure: number): number {
   return DOUBLE[0]!
 }
 
-/** LightGBM's bound: the next double above the middle, so that the middle itself goes left; as {@link boundBetween} where it would reach `high`. */
+/**
+ * LightGBM's bound: the next double above the middle, so that a figure just there goes left; {@link boundBetween}'s where it would
+ * reach `high`.
+ */
 function boundAboveMiddle(low: number, high: number): number {
   const bound = nextUp(low / 2 + high / 2)
   return bound >= low && bound < high ? bound : boundBetween(low, high)
