@@ -7,10 +7,12 @@ import { expect, test } from 'vitest'
 import { testPerpetual } from '../../tests/testPerpetual.ts'
 import { SECOND_US } from '../core/clock.ts'
 import { NoJournal } from '../journal/journal.ts'
+import { ASK, BID, type Side } from '../market/book.ts'
 import { Instrument, Universe } from '../market/instrument.ts'
 import type { Order } from '../market/order.ts'
 import { Flag, Kind, TapeBatch } from '../market/tape.ts'
-import type { Policy } from '../policies/policy.ts'
+import type { OpenOrder, Policy } from '../policies/policy.ts'
+import { stillToClose } from '../risk/gate.ts'
 import { DEFAULT_RISK, type RiskConfig } from '../risk/riskConfig.ts'
 import { RiskGate } from '../risk/riskGate.ts'
 import { Engine, type VenuePort } from './engine.ts'
@@ -131,4 +133,18 @@ test('a halt calls back what was on its way: what is held is a person’s now', 
   price(200_000)
   expect(engine.gate.latched.map(({ act }) => act)).toContain('halt')
   expect([sent.length, cancelled]).toEqual([1, [sent[0]!.id]])
+})
+
+test('a hedge first left in part and then not at all is closed by the rest, and an order too many closes nothing more', () => {
+  const order = (side: Side, leavesLots: number, policy = -1, instrument = 0): OpenOrder => {
+    const sent = { id: 1, tick: 0, reduceOnly: true, state: 'sent', sentUs: 0 } as const
+    return { ...sent, policy, instrument, side, lots: leavesLots, leavesLots }
+  }
+  const rest = (left: number, orders: readonly OpenOrder[]) => stillToClose({ held: -30, left }, 0, orders)
+  expect(rest(-20, [])).toBe(-10)
+  expect(rest(-20, [order(BID, 10)])).toBe(0)
+  expect(rest(0, [order(BID, 10)])).toBe(-20)
+  expect(rest(0, [order(BID, 25), order(BID, 25)])).toBe(0)
+  // Policies' orders may be cancelled, others are about something else.
+  expect(rest(0, [order(BID, 10, 0), order(ASK, 10), order(BID, 10, -1, 1)])).toBe(-30)
 })
