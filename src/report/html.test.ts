@@ -209,6 +209,25 @@ describe('the verdict does not oversell', () => {
     expect(judge(5, 0.0011, { trialCount: 50, sharpeVariance: 0.002 }).verdict).toContain('not told apart from luck')
   })
 
+  test('coins that rose by being held are no work of the run, and its verdict says so', () => {
+    const coins = (collateral: number) =>
+      buildRunReport(
+        {
+          ...base,
+          endEquity: base.startEquity + 50,
+          transfers: 0,
+          clocks: [clock(0.0011)],
+          totals: { ...base.totals, collateral },
+        },
+        { ...report.facts, sources: [], trials: { ...twelve, trialCount: 1, sharpeVariance: null } },
+      ).verdict
+    expect(coins(80)).toContain('The coins of the account rose by 80.00 dollars; all else lost 30.00 dollars.')
+    expect(coins(80)).toContain('Trading itself earned nothing: no edge found.')
+    expect(coins(-20)).toContain('The coins of the account fell by 20.00 dollars; all else gained 70.00 dollars.')
+    expect(coins(-20)).toContain('worth testing')
+    expect(coins(0)).not.toContain('coins of the account')
+  })
+
   test('data are as good as their weakest source', () => {
     expect(judge(5, 0.001, {}).provenance).toBe('real')
     expect(judge(5, 0.001, {}, 'synthetic').verdict).toContain('nothing about a real market')

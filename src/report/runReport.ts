@@ -201,7 +201,7 @@ function verdict(judged: Performance, run: CollectedRun, provenance: DataKind, f
   const what =
     run.fills.count === 0
       ? `No order was filled in ${period}.`
-      : `After all costs the run ${moved} of its opening equity in ${period}.`
+      : `After all costs the run ${moved} of its opening equity in ${period}.${held(judged, run)}`
   const generated =
     provenance === 'synthetic'
       ? ' The market was generated, so this shows how the machinery behaves and nothing about a real market.'
@@ -211,10 +211,23 @@ function verdict(judged: Performance, run: CollectedRun, provenance: DataKind, f
   }`
 }
 
+/** Smallest change of the opening coins' worth that is spoken of, as a share of opening equity. */
+const COINS_SAID = 1e-4
+
+/** What the opening coins did by themselves, and what is left without them: no trade earned the first. */
+function held(judged: Performance, { totals: { collateral }, startEquity }: CollectedRun): string {
+  if (Math.abs(collateral) < COINS_SAID * startEquity) return ''
+  const rest = judged.profit - collateral
+  const dollars = (value: number) =>
+    `${Math.abs(value).toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 })} dollars`
+  return ` The coins of the account ${collateral > 0 ? 'rose' : 'fell'} by ${dollars(collateral)}; all else ${rest < 0 ? 'lost' : 'gained'} ${dollars(rest)}.`
+}
+
 function evidence(judged: Performance, run: CollectedRun): string {
   const { sharpe } = judged
   if (run.fills.count === 0) return 'There is nothing to judge.'
   if (judged.profit <= 0) return 'No edge found.'
+  if (judged.profit <= run.totals.collateral) return 'Trading itself earned nothing: no edge found.'
   if (!sharpe) return 'Whether that was more than luck cannot be told from this run.'
   const trials = sharpe.trialCount === 1 ? 'a single trial' : `the best of ${sharpe.trialCount} trials`
   // No run is certain; and the formula takes returns for independent, which trading makes them only roughly.
