@@ -317,7 +317,7 @@ describe('what stands at the top', () => {
       'pass: ✓ passed placebo features shifted shows none (t 5.43)',
       'pass: ✓ passed variance over 1 h: QLIKE 0.4012 against 0.4645 of log-har, the best baseline (t −3.65, needed −1.65)',
       'pass: ✓ passed 12 configurations, 2 of them better than the baseline: probability of backtest overfitting 0.10, SPA p 0.022',
-      'fail: ✗ not passed volatility-target told of variance: 1,234.57 dollars with the model, −987.65 without, after costs (difference 2,222.22, t 1.23)',
+      'fail: ✗ not passed volatility-target told of variance: 1,234.57 dollars with the model, −987.65 without, over what was judged, after costs (difference 2,222.22, t 1.23)',
     ])
   })
 
@@ -340,7 +340,7 @@ describe('what stands at the top', () => {
     const still = { ...found, backtests: [{ ...found.backtests[0]!, ...idle }] }
     const html = renderResearch({ ...full, ...still, verdict: judge(still) })
     expect(html).toContain('never traded, so nothing is known of profit')
-    expect(html).toMatch(/<li class="open">.*volatility-target told of variance: 0 dollars/)
+    expect(html).toMatch(/<li class="open">.*volatility-target told of variance: 0.00 dollars/)
     expect(section(html, 'trading').text).toContain('Neither run paid or earned anything')
   })
 
@@ -481,7 +481,7 @@ describe('several questions', () => {
       '<h3>volume over 1 d</h3>',
     ])
     expect(section(html, 'skill').text).toContain('2 questions were asked')
-    for (const name of ['importances', 'paths', 'overfitting']) {
+    for (const name of ['importances', 'paths']) {
       expect(section(html, name).text).toContain('Of the first question, variance over 1 h.')
       expect(section(page, name).text).not.toContain('Of the first question')
     }
@@ -567,6 +567,17 @@ describe('pictures', () => {
     const bars = [...markup.matchAll(/<rect class="(below|above)"[^>]*><title>[^:]*: (\d+)<\/title>/g)]
     const total = (side: string) => bars.reduce((sum, [, at, many]) => sum + (at === side ? Number(many) : 0), 0)
     expect([total('below'), total('above')]).toEqual([3, 4])
+  })
+
+  test('luck of every question is shown, and a question whose configurations came out alike is not called one of a single configuration', () => {
+    const overfitting = [null, { ...found.overfitting[0]!, configurations: 7 }]
+    const { text } = section(
+      renderResearch({ ...full, skill: [full.skill[0]!, full.skill[0]!], overfitting }),
+      'overfitting',
+    )
+    expect(text).toContain('All configurations came out alike')
+    expect(text).toContain('Configurations 7')
+    expect(text).not.toContain('one configuration was tried')
   })
 
   test('configurations that tie are not called overfitted without a word', () => {

@@ -8,11 +8,13 @@
  */
 
 import { DAY_US } from '../core/clock.ts'
+import { QUANTITIES } from '../models/forecast.ts'
 import {
   type BacktestComparison,
   bestBaseline,
   type CalibrationTable,
   type DriftRow,
+  type OverfittingPanel,
   PLACEBO_T,
   type ResearchResult,
   type SkillRow,
@@ -298,7 +300,7 @@ function calibrationOf(judged: CalibrationTable): string {
     : `The ${share(level, 0)} interval held ${percent(covered, 1)} of what came: ${coverageWords(covered - level)}.`
   return `<div class="question"><h3>${escaped(title)}</h3>
 ${chart === '' ? empty('No group of samples is above zero: nothing can be drawn on log axes.') : chart}${missing}
-${bins.length > 0 ? table('Samples in groups of equal size, by forecast', [...heads], rows) : empty('No sample was grouped.')}
+${bins.length > 0 ? table(`Samples in groups of equal size, by forecast; ${QUANTITIES[quantity]}`, [...heads], rows) : empty('No sample was grouped.')}
 ${held}${note(said)}</div>`
 }
 
@@ -459,12 +461,21 @@ function cell(name: string, value: string, text: string): string {
   return `<div><dt>${name}</dt><dd>${value}</dd><small>${text}</small></div>`
 }
 
-function overfittingSection(result: ResearchResult): string {
-  const overfitting = result.overfitting[0] ?? null
-  if (overfitting === null)
+function overfittingSection({ overfitting, skill }: ResearchResult): string {
+  if (!overfitting.some((panel) => panel !== null))
     return empty(
-      'Nothing to show: one configuration was tried, so nothing was chosen among (or too few samples were judged to tell luck from skill).',
+      'Nothing to show: one configuration was tried, or all came out alike, so nothing was chosen among (or too few samples were judged to tell luck from skill).',
     )
+  return overfitting
+    .map((panel, question) => {
+      const judged = skill[question]
+      const heading = skill.length > 1 && judged ? `<h3>${escaped(questionOf(judged))}</h3>` : ''
+      return `<div class="question">${heading}${panel === null ? note('All configurations came out alike, so nothing was chosen among (or too few samples were judged to tell luck from skill).') : overfittingPanel(panel)}</div>`
+    })
+    .join('')
+}
+
+function overfittingPanel(overfitting: OverfittingPanel): string {
   const { configurations, better, pbo, logits, slope, spaLower, spaConsistent, spaUpper, realityCheck } = overfitting
   const few =
     configurations < 5
@@ -479,7 +490,7 @@ function overfittingSection(result: ResearchResult): string {
         )
       : ''
   const mechanical = slope < -0.9 && slope > -1.1
-  return `${firstOnly(result)}<dl class="key">
+  return `<dl class="key">
 ${cell('Configurations', count(configurations), `${better === configurations ? 'all' : count(better)} of them better than the best baseline; each counts as a trial`)}
 ${cell('Probability of backtest overfitting', share(pbo), 'how often the best in one half of the time was at or below the median in the other; below 50 % is needed, unless all of them are better than the best baseline')}
 ${cell('Slope', two(slope), `of the other half’s performance on the choosing half’s${mechanical ? '; −1 is what two halves of one whole give where the same configuration always wins' : ''}`)}

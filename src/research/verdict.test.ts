@@ -256,7 +256,7 @@ describe('profit', () => {
     expect(earned.finding).toBe('edge')
     expect(earned.sentence).toMatch(/; and trading on it earned more after costs\.$/)
     expect(earned.reasons.at(-1)).toBe(
-      'volatility-target told of variance: 1,200 dollars with the model, 700 without, after costs (difference 500, t 2.40)',
+      'volatility-target told of variance: 1,200.00 dollars with the model, 700.00 without, over what was judged, after costs (difference 500.00, t 2.40)',
     )
     expect(trade({}, 1).sentence).toBe('No edge: har is not beaten; though trading on it earned more after costs.')
   })
@@ -278,7 +278,7 @@ describe('profit', () => {
     const alone = verdict({ backtests: [turbulence] })
     expect(alone.sentence).toMatch(/; nothing was traded on it\.$/)
     expect(alone.reasons.at(-1)).toBe(
-      'volatility-target told of turbulence: 1,200 dollars with the model, 700 without, after costs (difference 500, t 2.40); deepest fall 10.00 % against 20.00 %',
+      'volatility-target told of turbulence: 1,200.00 dollars with the model, 700.00 without, over what was judged, after costs (difference 500.00, t 2.40); deepest fall 10.00 % against 20.00 %',
     )
     const both = verdict({ backtests: [{ ...TRADED, differenceT: 1 }, turbulence] })
     expect(both.sentence).toContain('no more than chance allows')

@@ -6,6 +6,7 @@
  */
 
 import { normalQuantile } from '../core/errorFunction.ts'
+import type { Quantity } from '../models/forecast.ts'
 
 /** Mean loss of one forecaster over the judged samples. */
 export interface SkillRow {
@@ -47,7 +48,7 @@ export interface SkillTable {
 
 /** Forecast against truth, and how often the interval held. */
 export interface CalibrationTable {
-  readonly quantity: string
+  readonly quantity: Quantity
   readonly horizonUs: number
   /** Samples in groups of equal size by forecast: mean forecast and mean truth of each. */
   readonly bins: readonly { readonly forecast: number; readonly truth: number; readonly count: number }[]
@@ -287,7 +288,7 @@ export function judge({ skill, placebos, overfitting, leaks, backtests }: Judged
       ? `; deepest fall ${percent(each.drawdownWith)} against ${percent(each.drawdownWithout)}`
       : ''
     say(
-      `${each.policy} told of ${each.told.join(' and ')}: ${money(each.profitWith)} dollars with the model, ${money(each.profitWithout)} without, after costs (difference ${money(gain)}${t})${falls}`,
+      `${each.policy} told of ${each.told.join(' and ')}: ${money(each.profitWith)} dollars with the model, ${money(each.profitWithout)} without, over what was judged, after costs (difference ${money(gain)}${t})${falls}`,
       differenceT === null || idle(each) ? null : earnedMore(each),
     )
   }
@@ -383,7 +384,7 @@ function bonferroni(tries: number): number {
 }
 
 function money(dollars: number): string {
-  return dollars.toLocaleString('en-US', { maximumFractionDigits: 2 })
+  return dollars.toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 })
 }
 
 function percent(share: number): string {
