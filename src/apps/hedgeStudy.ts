@@ -225,6 +225,10 @@ const STUDY_ASSUMPTIONS: readonly Assumption[] = [
     text: 'change of equity beyond that of the coins the account began with, from the first chain of the run to the last',
   },
   {
+    about: 'two venues',
+    text: 'the mixture of least variance at the policy’s aversion to risk, learnt from the run’s own prices: it trades only where the variance taken away is worth the cost, so in a quiet span it may hold nothing and equal the book left alone',
+  },
+  {
     about: 'explanation',
     text: 'each hour and at each chain, with the marks the ledger reckons with; between chains options move with the coin and with time at the volatility last told, so what volatility did shows at the chain that tells it. The index of a chain and the spot price are neither of one venue nor of the same second: the difference shows as basis',
   },

@@ -89,7 +89,7 @@ function printStress(terminal: Terminal, found: StressFacts): void {
   )
   terminal.prose('Not market: what trading, liquidation, funding and gas took, with breakers; negative is a gain.', 2)
   terminal.prose(rules.length > 0 ? `Breakers: ${[...new Set(rules)].join(', ')}.` : 'Breakers are off.', 2)
-  const said = `${count(scenarios.length, 'scenario')}, equity ${whole(found.equity)} dollars`
+  const said = `${count(scenarios.length, 'scenario')}, from an equity of ${whole(found.equity)} dollars`
   terminal.prose(deadly.length > 0 ? `NOT SURVIVED of ${said}: ${deadly.join(', ')}` : `Survived: all of ${said}`, 2)
   terminal.line()
   const today = heatMap.frontier.find(({ volatility }) => Math.abs(volatility) < 1e-9)
