@@ -274,7 +274,7 @@ function greeksSection({ table: found, ladders }: GreeksFacts): string {
       ],
     },
   )}
-<p class="note">Of whole positions. Delta in coins and in dollars; gamma: by what the delta in dollars moves when the price moves 1 %; vega and vanna: a point of volatility; charm: delta a day. Volatility sticks to the strike. Dollar coins are in value, theta and carry of the sum, and not in its delta and gamma.</p>
+<p class="note">Of whole positions. Delta in coins and in dollars; gamma: by what it moves the delta in dollars when the price moves 1 %; vega and vanna: a point of volatility; charm: delta a day. Volatility sticks to the strike. Dollar coins are in value, theta and carry of the sum, and not in its delta and gamma.</p>
 ${ladders.map(ladderPart).join('\n')}
 ${table(
   'By account',

@@ -80,7 +80,7 @@ function printGreeks(terminal: Terminal, { table, ladders }: GreeksFacts): void 
     2,
   )
   terminal.prose(
-    '$ a 1 %: by what the delta in dollars moves when the price moves 1 %. Vega and vanna: a point of volatility.',
+    '$ a 1 %: by what gamma moves the delta in dollars when the price moves 1 %. Vega and vanna: a point of volatility.',
     2,
   )
   terminal.line()

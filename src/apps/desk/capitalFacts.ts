@@ -104,6 +104,9 @@ function routesOf(book: Book, view: MarketView, { transferFee, transferUs }: Cap
   return routes
 }
 
+/** Dollars below which nothing is proposed: the least order of Hyperliquid, and more than that of the others. */
+const LEAST_ORDER = 10
+
 /**
  * The deltas the book has, with its perpetuals placed anew among the accounts that hold some.
  *
@@ -122,7 +125,7 @@ export async function optimisedFacts(book: Book, view: MarketView, terms: Capita
       if (candidates.some((each) => each.name === name && each.account === account)) continue
       const candidate = candidateFromView({ name, account, contract, lot: 0, notionalMost }, book, view)
       if (!candidate) continue
-      candidates.push(candidate)
+      candidates.push({ ...candidate, sizeMin: LEAST_ORDER / view.spot(contract.asset) })
       assets.add(contract.asset)
     }
   }
