@@ -90,7 +90,7 @@ test('claims on a coin are coins, lent ones too, less what is owed', () => {
   const lender: VenueAccount = { venue: 'aave', margin: 'aave-v3', balances: {}, positions: [supply, debt] }
   const result = run([wallet({ stETH: 3 }), lender, trader(60_000, perp(-12))], 'every 10m; at 1h: spot ETH -40%')
   // The loan of one is repaid from the eight: seven and three are left to be hedged.
-  expect(closed(result)).toEqual(['aave ETH for ETH 3000.00 repaid', 'hyperliquid ETH perp 17 %'])
+  expect(closed(result)).toEqual(['aave ETH for ETH 3,000 repaid', 'hyperliquid ETH perp 17 %'])
   expect(result.end).toBeCloseTo(result.start - 2 * 3_000 * 0.001, 6)
 })
 
