@@ -25,7 +25,7 @@ const usdc = (venue: string, base: string) =>
 describe('--risk', () => {
   test('sizing is on unless switched off, and its parts can be changed', () => {
     expect(riskFrom([])).toEqual(DEFAULT_RISK)
-    expect(riskFrom([]).sizing).toBeDefined()
+    expect(Object.hasOwn(riskFrom([]), 'sizing')).toBe(true)
     expect(Object.hasOwn(riskFrom(['sizing=off']), 'sizing')).toBe(false)
     expect(riskFrom(['sizing=on'])).toEqual(DEFAULT_RISK)
     expect(riskFrom(['sizing.turbulentFactor=0.2']).sizing).toEqual({ ...DEFAULT_RISK.sizing, turbulentFactor: 0.2 })
